@@ -1,0 +1,171 @@
+/** From a TypeScript function over symbolic tensors to one that runs: trace, optimise, lower, load. */
+
+import type { Device, Executable } from './device/device.js'
+import { axisName, evaluateSize, isStatic, shapesEqual } from './dim.js'
+import { TensorError } from './errors.js'
+import { type Graph, input, printGraph, topological } from './graph.js'
+import type { NDArray } from './ndarray.js'
+import type { DeviceKind } from './onnx/emitter.js'
+import { lower } from './onnx/lower.js'
+import { optimize } from './passes/index.js'
+import { formatType, type Node, type Tensor, type TensorType } from './tensor.js'
+import { leaves, leavesWithPaths, type MapTree, replaceLeaves, type Tree } from './tree.js'
+
+/** The arguments with a symbolic tensor for every array. */
+export type Traced<T> = MapTree<T, TensorType, Tensor>
+/** The result with an array for every symbolic tensor. */
+export type Computed<T> = MapTree<T, TensorType, NDArray>
+
+export interface CompileOptions {
+  readonly device: Device
+  /**
+   * Index of arguments that are given up by a call: their memory may take the results of the same type, in order
+   * (as `donate_argnums` in JAX). The arrays passed there must not be used again.
+   */
+  readonly donate?: readonly number[]
+  /** Results stay on the device where it has memory of its own; read them with `await array.read()`. */
+  readonly keepOnDevice?: boolean
+  /** Writes a trace of every kernel to files that start with this. */
+  readonly profile?: string
+}
+
+export interface Compiled<Args extends readonly unknown[], R> {
+  (...args: Args): Promise<R>
+  readonly graph: Graph
+  /** Frees the session. */
+  dispose(): Promise<void>
+}
+
+/** Runs a function on symbolic inputs of the given types and returns the graph it built, unoptimised. */
+export function trace(
+  fn: (...args: never[]) => Tree<Tensor>,
+  examples: readonly Tree<TensorType>[],
+): { graph: Graph; result: Tree<Tensor> } {
+  const inputs = leavesWithPaths<TensorType>(examples).map(([path, type]) => input(path, type))
+  const result = fn(...(replaceLeaves(examples, inputs) as never[]))
+  return { graph: { inputs, outputs: leaves<Tensor>(result) }, result }
+}
+
+/** The optimised graph of a function, printed. */
+export function printTrace(
+  fn: (...args: never[]) => Tree<Tensor>,
+  examples: readonly Tree<TensorType>[],
+): string {
+  return printGraph(optimize(trace(fn, examples).graph))
+}
+
+/** The function as a complete `.onnx` file for a kind of device. */
+export function exportOnnx(
+  fn: (...args: never[]) => Tree<Tensor>,
+  examples: readonly Tree<TensorType>[],
+  device: DeviceKind = 'cpu',
+): Uint8Array {
+  return lower(optimize(trace(fn, examples).graph), device).bytes
+}
+
+/**
+ * Compiles a pure function for a device. `examples` gives the types of its arguments: arrays, or `{ shape, dtype }`, where a
+ * `dim('T')` in a shape makes that axis dynamic.
+ * @throws TensorError from the user's own line when shapes or dtypes do not fit, DeviceError when the device cannot build it.
+ */
+export async function compile<const Args extends readonly unknown[], R>(
+  fn: (...args: Traced<Args> & readonly unknown[]) => R,
+  examples: Args,
+  options: CompileOptions,
+): Promise<Compiled<{ -readonly [K in keyof Args]: Computed<Args[K]> } & unknown[], Computed<R>>> {
+  const { graph: traced, result } = trace(fn as never, examples as unknown as readonly Tree<TensorType>[])
+  const graph = optimize(traced)
+  const aliases = options.donate ? donations(graph, examples, options.donate) : undefined
+  const model = lower(graph, options.device.kind, { inPlace: aliases !== undefined && aliases.length > 0 })
+  const executable: Executable = await options.device.load(model, graph.outputs, { ...options, aliases })
+  const parameters = leavesWithPaths<TensorType>(examples as unknown as Tree<TensorType>)
+  const run = async (...args: readonly unknown[]) => {
+    const inputs = bindArguments(parameters, args)
+    const outputs = await executable.run(inputs)
+    return replaceLeaves(result as Tree<Tensor>, outputs)
+  }
+  return Object.assign(run, { graph, dispose: () => executable.dispose() }) as never
+}
+
+/** The arrays of a call in the order of the parameters, checked against their types. */
+function bindArguments(
+  parameters: readonly (readonly [string, TensorType])[],
+  args: readonly unknown[],
+): NDArray[] {
+  const given = leavesWithPaths<NDArray>(args as Tree<NDArray>)
+  const byPath = given.every(([path], i) => path === parameters[i]?.[0]) ? undefined : new Map(given)
+  if (given.length !== parameters.length) {
+    const expected = new Set(parameters.map(([path]) => path))
+    const extra = given.find(([path]) => !expected.has(path))
+    const missing = parameters.find(([path]) => !new Map(given).has(path))
+    throw new TensorError(
+      'argument',
+      `the arguments have ${given.length} arrays instead of ${parameters.length}: ${missing ? `'${missing[0]}' is missing` : `'${extra?.[0]}' is not a parameter`}`,
+    )
+  }
+  const axes = new Map<string, number>()
+  const bound = parameters.map(([path, type], i) => {
+    const array = byPath ? byPath.get(path) : given[i]![1]
+    if (!array) throw new TensorError('argument', `the arguments have no array '${path}'`)
+    if (array.dtype !== type.dtype || array.shape.length !== type.shape.length) {
+      throw new TensorError(
+        'shape',
+        `argument '${path}' is ${formatType(array)} and must be ${formatType(type)}`,
+      )
+    }
+    type.shape.forEach((size, axis) => {
+      const name = axisName(size)
+      if (name && !axes.has(name)) axes.set(name, array.shape[axis]!)
+    })
+    return array
+  })
+  parameters.forEach(([path, type], i) => {
+    const wrong = type.shape.findIndex((size, axis) => evaluateSize(size, axes) !== bound[i]!.shape[axis])
+    if (wrong >= 0) {
+      throw new TensorError(
+        'shape',
+        `argument '${path}' is ${formatType(bound[i]!)} and must be ${formatType(type)}: axis ${wrong} differs`,
+      )
+    }
+  })
+  return bound
+}
+
+/**
+ * Which outputs may be written over which inputs: pairs of equal static type, in order, where every reader of the input is
+ * certain to have run before the node that writes the output (it is an ancestor of it, or it is that node).
+ */
+function donations(
+  graph: Graph,
+  examples: readonly unknown[],
+  donate: readonly number[],
+): (readonly [number, number])[] {
+  if (!graph.outputs.every(({ shape }) => isStatic(shape))) return []
+  const donated = leavesWithPaths(examples as Tree<TensorType>).flatMap(([path], i) =>
+    donate.includes(Number(path.split('.')[0])) ? [i] : [],
+  )
+  const readers = new Map<Tensor, Node[]>()
+  for (const node of topological(graph.outputs)) {
+    for (const tensor of node.inputs) readers.set(tensor, [...(readers.get(tensor) ?? []), node])
+  }
+  const free = new Set(graph.outputs.keys())
+  const pairs: (readonly [number, number])[] = []
+  for (const at of donated) {
+    const tensor = graph.inputs[at]!
+    const output = [...free].find((i) => {
+      const candidate = graph.outputs[i]!
+      return candidate.dtype === tensor.dtype && shapesEqual(candidate.shape, tensor.shape)
+    })
+    if (output === undefined) continue
+    free.delete(output)
+    const writer = graph.outputs[output]!.node
+    const before = ancestors(writer)
+    const safe = (readers.get(tensor) ?? []).every((node) => node === writer || before.has(node))
+    if (safe && (writer.primitive.evaluate || writer === tensor.node)) pairs.push([at, output])
+  }
+  return pairs
+}
+
+function ancestors(node: Node): Set<Node> {
+  return new Set(topological(node.inputs))
+}

@@ -1,0 +1,30 @@
+/** What runs a lowered model. One implementation serves every execution provider of ONNX Runtime; see `ort.ts`. */
+import type { NDArray } from '../ndarray.js'
+import type { DeviceKind } from '../onnx/emitter.js'
+import type { LoweredModel } from '../onnx/lower.js'
+import type { TensorType } from '../tensor.js'
+
+export interface Device {
+  readonly kind: DeviceKind
+  /** Builds a model. @throws DeviceError when the runtime cannot. */
+  load(model: LoweredModel, outputs: readonly TensorType[], options?: LoadOptions): Promise<Executable>
+}
+
+export interface LoadOptions {
+  /** Outputs stay on the device (no effect where the device is the host). */
+  readonly keepOnDevice?: boolean
+  /**
+   * Pairs [input, output] of equal type: the input is given up and its memory may take the output.
+   * The caller guarantees that nothing reads the input once the output is being written.
+   */
+  readonly aliases?: readonly (readonly [input: number, output: number])[]
+  /** Writes a trace of every kernel to files that start with this. */
+  readonly profile?: string
+}
+
+export interface Executable {
+  /** Runs once. Inputs in the order of the model's; every one has been checked. */
+  run(inputs: readonly NDArray[]): Promise<readonly NDArray[]>
+  /** Frees the session. Ends profiling. */
+  dispose(): Promise<void>
+}
