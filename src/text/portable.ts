@@ -1,0 +1,12 @@
+/** Everything of `text/` that needs no file system: runs in Node and in browsers. */
+export { type CharTokenizerOptions, trainCharTokenizer } from './char.js'
+export { createDecoder, type DecoderOptions, type StreamDecoder } from './decoder.js'
+export { TokenizerError, type TokenizerErrorCode } from './errors.js'
+export { parseGpt2Files } from './gpt2.js'
+export { type FromJsonOptions, tokenizerFromJson } from './json-tokenizer.js'
+export { importLlama2cTokenizer } from './llama2c.js'
+export type { TokenizerJson } from './schema.js'
+export { withSpecialTokens } from './special.js'
+export type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer.js'
+export { defaultPattern, type TrainBpeOptions, trainBpe } from './train-bpe.js'
+export { decodeUtf8, encodeUtf8 } from './unicode.js'
