@@ -31,18 +31,19 @@ interface DtypeInfo {
   readonly view: (buffer: ArrayBuffer) => HubData
 }
 
+/** In the order in which the reference implementation lays them out: the widest first. */
 export const DTYPES = {
+  u64: { file: 'U64', bytes: 8, view: (buffer) => new BigUint64Array(buffer) },
+  i64: { file: 'I64', bytes: 8, view: (buffer) => new BigInt64Array(buffer) },
   f64: { file: 'F64', bytes: 8, view: (buffer) => new Float64Array(buffer) },
   f32: { file: 'F32', bytes: 4, view: (buffer) => new Float32Array(buffer) },
-  f16: { file: 'F16', bytes: 2, view: (buffer) => new Uint16Array(buffer) },
-  bf16: { file: 'BF16', bytes: 2, view: (buffer) => new Uint16Array(buffer) },
-  i64: { file: 'I64', bytes: 8, view: (buffer) => new BigInt64Array(buffer) },
+  u32: { file: 'U32', bytes: 4, view: (buffer) => new Uint32Array(buffer) },
   i32: { file: 'I32', bytes: 4, view: (buffer) => new Int32Array(buffer) },
+  bf16: { file: 'BF16', bytes: 2, view: (buffer) => new Uint16Array(buffer) },
+  f16: { file: 'F16', bytes: 2, view: (buffer) => new Uint16Array(buffer) },
+  u16: { file: 'U16', bytes: 2, view: (buffer) => new Uint16Array(buffer) },
   i16: { file: 'I16', bytes: 2, view: (buffer) => new Int16Array(buffer) },
   i8: { file: 'I8', bytes: 1, view: (buffer) => new Int8Array(buffer) },
-  u64: { file: 'U64', bytes: 8, view: (buffer) => new BigUint64Array(buffer) },
-  u32: { file: 'U32', bytes: 4, view: (buffer) => new Uint32Array(buffer) },
-  u16: { file: 'U16', bytes: 2, view: (buffer) => new Uint16Array(buffer) },
   u8: { file: 'U8', bytes: 1, view: (buffer) => new Uint8Array(buffer) },
   bool: { file: 'BOOL', bytes: 1, view: (buffer) => new Uint8Array(buffer) },
 } as const satisfies Record<string, DtypeInfo>

@@ -82,6 +82,20 @@ describe('round trips', () => {
       expect(entry.offset % (zoo.get(entry.name)!.data.BYTES_PER_ELEMENT ?? 1)).toBe(0)
   })
 
+  it('reads and writes byte for byte what the reference implementation writes', async () => {
+    const original = new Uint8Array(
+      await readFile(new URL('fixtures/reference.safetensors', import.meta.url)),
+    )
+    const { tensors, metadata } = parseSafetensors(original)
+    const values = toFloat32(tensors.get('f32')!)
+    expect(fromFloat32('f16', [2, 3], values)).toEqual(tensors.get('f16'))
+    expect(fromFloat32('bf16', [2, 3], values)).toEqual(tensors.get('bf16'))
+    expect(tensors.get('f64')).toEqual({ dtype: 'f64', shape: [], data: Float64Array.of(Math.PI) })
+    expect(tensors.get('i64')!.data).toEqual(BigInt64Array.of(-(2n ** 62n), 5n))
+    expect(tensors.get('bool')!.data).toEqual(Uint8Array.of(1, 0, 1))
+    expect(encodeSafetensors(tensors, metadata)).toEqual(original)
+  })
+
   it.skipIf(!process.env.ATHANOR_TEST_DATA)(
     'rewrites a published checkpoint without changing a value',
     async () => {

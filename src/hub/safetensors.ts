@@ -42,9 +42,9 @@ export interface SafetensorsHeader {
 export const MAX_HEADER_BYTES = 100_000_000
 export const PREFIX_BYTES = 8
 
-const DTYPE_BY_FILE_NAME = new Map<string, HubDtype>(
-  (Object.keys(DTYPES) as HubDtype[]).map((dtype) => [DTYPES[dtype].file, dtype]),
-)
+const DTYPE_ORDER = Object.keys(DTYPES) as HubDtype[]
+
+const DTYPE_BY_FILE_NAME = new Map<string, HubDtype>(DTYPE_ORDER.map((dtype) => [DTYPES[dtype].file, dtype]))
 
 /** The header's length from the first eight bytes, checked against the file's size before anything is allocated. */
 export function parseHeaderLength(prefix: Uint8Array, fileBytes: number, file: string): number {
@@ -160,9 +160,9 @@ export function encodeHeader(
   metadata: Iterable<readonly [string, string]> = [],
   file = 'safetensors data',
 ): { header: Uint8Array; order: TensorEntry[]; totalBytes: number } {
+  const rank = (spec: TensorSpec) => DTYPE_ORDER.indexOf(spec.dtype)
   const sorted = [...specs].sort(
-    ([nameA, a], [nameB, b]) =>
-      DTYPES[b.dtype].bytes - DTYPES[a.dtype].bytes || (nameA < nameB ? -1 : nameA > nameB ? 1 : 0),
+    ([nameA, a], [nameB, b]) => rank(a) - rank(b) || (nameA < nameB ? -1 : nameA > nameB ? 1 : 0),
   )
   const fields: string[] = []
   const notes = [...metadata]

@@ -1,0 +1,144 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { errorCode, toStorageError } from '../atomic.js'
+
+/** An append-only `metrics.jsonl`: one JSON object per line. */
+export interface MetricsLog {
+  /** Appends one line in one write. NaN and infinities become null, as in JSON everywhere. */
+  append(metrics: Readonly<Record<string, unknown>>): Promise<void>
+  /** Makes everything appended so far durable. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface MetricsRepair {
+  /** Bytes kept. */
+  readonly kept: number
+  /** Whole lines dropped, because their step will be run again. */
+  readonly droppedLines: number
+  /** Whether a last line was torn by a crash and cut away. */
+  readonly torn: boolean
+}
+
+const LINE_END = 0x0a
+const CHUNK_BYTES = 1 << 18
+
+/**
+ * Opens the log for a run that continues after `lastStep`: everything from the first line of a later step on is cut away
+ * (those steps will be run again), and so is a torn last line.
+ *
+ * @param lastStep the newest checkpoint's step, or -1 to begin anew
+ * @param syncEvery 'line' makes each line durable before `append` returns; 'checkpoint' leaves that to `sync`
+ */
+export async function openMetricsLog(
+  path: string,
+  lastStep: number,
+  syncEvery: 'checkpoint' | 'line' = 'checkpoint',
+): Promise<{ log: MetricsLog; repair: MetricsRepair }> {
+  let appender: FileHandle | undefined
+  try {
+    const repair = await repairTail(path, lastStep)
+    const handle = await open(path, 'a')
+    appender = handle
+    const log: MetricsLog = {
+      append: async (metrics) => {
+        try {
+          await handle.appendFile(`${JSON.stringify(metrics)}\n`)
+          if (syncEvery === 'line') await handle.datasync()
+        } catch (error) {
+          throw toStorageError(error, 'append to', path)
+        }
+      },
+      sync: async () => {
+        await handle.sync().catch((error) => Promise.reject(toStorageError(error, 'write', path)))
+      },
+      close: () => handle.close(),
+    }
+    return { log, repair }
+  } catch (error) {
+    await appender?.close()
+    throw toStorageError(error, 'open', path)
+  }
+}
+
+async function repairTail(path: string, lastStep: number): Promise<MetricsRepair> {
+  // Windows cannot cut a file that is open for appending, so this is a handle of its own.
+  const handle = await open(path, 'r+').catch((error) =>
+    errorCode(error) === 'ENOENT' ? undefined : Promise.reject(error),
+  )
+  if (handle === undefined) return { kept: 0, droppedLines: 0, torn: false }
+  try {
+    const { size } = await handle.stat()
+    let kept: number | undefined
+    let droppedLines = 0
+    let end = 0
+    for await (const { bytes, start, complete } of readLines(handle)) {
+      end = start
+      if (!complete) break
+      end += bytes.byteLength + 1
+      if (kept === undefined && stepOf(bytes) > lastStep) kept = start
+      if (kept !== undefined) droppedLines++
+    }
+    kept ??= end
+    if (kept < size) {
+      await handle.truncate(kept)
+      await handle.sync()
+    }
+    return { kept, droppedLines, torn: end < size }
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The step of a line; one without a step (or damaged) stays with the lines before it. */
+function stepOf(line: Uint8Array): number {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(line))
+    if (typeof value === 'object' && value !== null && 'step' in value && typeof value.step === 'number')
+      return value.step
+  } catch {}
+  return Number.NEGATIVE_INFINITY
+}
+
+/** The lines of a file with where they start; the last may lack its line end. */
+async function* readLines(
+  handle: FileHandle,
+): AsyncGenerator<{ bytes: Uint8Array; start: number; complete: boolean }> {
+  let rest = new Uint8Array(0)
+  let start = 0
+  const chunk = new Uint8Array(CHUNK_BYTES)
+  for (;;) {
+    const { bytesRead } = await handle.read(chunk, 0, chunk.byteLength, start + rest.byteLength)
+    if (bytesRead === 0) break
+    const bytes = new Uint8Array(rest.byteLength + bytesRead)
+    bytes.set(rest)
+    bytes.set(chunk.subarray(0, bytesRead), rest.byteLength)
+    let from = 0
+    for (let at = bytes.indexOf(LINE_END); at >= 0; at = bytes.indexOf(LINE_END, from)) {
+      yield { bytes: bytes.subarray(from, at), start: start + from, complete: true }
+      from = at + 1
+    }
+    start += from
+    rest = bytes.slice(from)
+  }
+  if (rest.byteLength > 0) yield { bytes: rest, start, complete: false }
+}
+
+/** Reads a log back, for reports and plots: every line that is a JSON object, in order; a torn or damaged line is left out. */
+export async function* readMetrics(path: string): AsyncGenerator<Record<string, unknown>> {
+  let handle: FileHandle
+  try {
+    handle = await open(path, 'r')
+  } catch (error) {
+    throw toStorageError(error, 'open', path)
+  }
+  try {
+    for await (const { bytes } of readLines(handle)) {
+      try {
+        const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
+        if (typeof value === 'object' && value !== null) yield value as Record<string, unknown>
+      } catch {}
+    }
+  } finally {
+    await handle.close()
+  }
+}
