@@ -78,7 +78,7 @@ describe('model directories', () => {
     await model.close()
     await truncate(join(dir, 'checkpoints', 'step-000001', 'config.json'), 1)
     await expect(readModelDirectory(dir)).rejects.toThrow(
-      /no checkpoint of the run .* step-000002: .*; step-000001: config.json has 1 bytes/,
+      /no checkpoint of the run .* \(step-000002: .*; step-000001: config.json has 1 bytes/,
     )
     await run.close()
   })
