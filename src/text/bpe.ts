@@ -3,43 +3,48 @@
  * leftmost first, until no pair has a rank.
  */
 export class MergeTable {
-  /** Key of a pair -> its rank. */
-  readonly #ranks = new Map<number, number>()
+  /** Left id -> right id -> rank. Two small maps are faster than one with keys too large for a machine integer. */
+  readonly #ranks: (Map<number, number> | undefined)[] = []
   /** Rank -> the id that the pair becomes. */
   readonly #merged: number[] = []
+  readonly #scratch = new Int32Array(shortWord)
 
   /** @param merges (left id, right id, merged id), in order of rank */
   constructor(merges: Iterable<readonly [number, number, number]>) {
     for (const [left, right, merged] of merges) {
-      this.#ranks.set(pairKey(left, right), this.#merged.length)
+      let ranks = this.#ranks[left]
+      if (!ranks) {
+        ranks = new Map()
+        this.#ranks[left] = ranks
+      }
+      ranks.set(right, this.#merged.length)
       this.#merged.push(merged)
     }
   }
 
-  /** Merges `symbols` (n ids) in place and returns how many are left. A negative symbol never merges. */
+  /** Merges `symbols` (n ids) in place and returns how many are left.  */
   merge(symbols: Int32Array): number {
     if (symbols.length < 2 || this.#merged.length === 0) return symbols.length
-    return symbols.length <= 96 ? this.#mergeShort(symbols) : this.#mergeLong(symbols)
+    return symbols.length <= shortWord ? this.#mergeShort(symbols) : this.#mergeLong(symbols)
   }
 
   #rank(left: number, right: number): number {
-    if (left < 0 || right < 0) return Infinity
-    return this.#ranks.get(pairKey(left, right)) ?? Infinity
+    return this.#ranks[left]?.get(right) ?? none
   }
 
   /** Scans for the best pair again after every merge: quadratic, and the fastest way for words. */
   #mergeShort(symbols: Int32Array): number {
     let n = symbols.length
-    const ranks: number[] = [] // ranks[i] belongs to the pair (i, i + 1)
-    for (let i = 0; i + 1 < n; i++) ranks.push(this.#rank(symbols[i]!, symbols[i + 1]!))
+    const ranks = this.#scratch // ranks[i] belongs to the pair (i, i + 1)
+    for (let i = 0; i + 1 < n; i++) ranks[i] = this.#rank(symbols[i]!, symbols[i + 1]!)
     for (;;) {
       let best = 0
       for (let i = 1; i + 1 < n; i++) if (ranks[i]! < ranks[best]!) best = i
       const rank = ranks[best]!
-      if (n < 2 || rank === Infinity) return n
+      if (n < 2 || rank === none) return n
       symbols[best] = this.#merged[rank]!
       symbols.copyWithin(best + 1, best + 2, n)
-      ranks.splice(best, 1)
+      ranks.copyWithin(best, best + 1, n - 1)
       n--
       if (best > 0) ranks[best - 1] = this.#rank(symbols[best - 1]!, symbols[best]!)
       if (best + 1 < n) ranks[best] = this.#rank(symbols[best]!, symbols[best + 1]!)
@@ -51,19 +56,19 @@ export class MergeTable {
     const n = symbols.length
     const previous = new Int32Array(n)
     const next = new Int32Array(n)
-    const rankAt = new Float64Array(n).fill(Infinity) // of the pair that starts here; Infinity also when merged away
+    const rankAt = new Int32Array(n).fill(none) // of the pair that starts here; none also when merged away
     const heap: number[] = [] // rank * n + place
     for (let i = 0; i < n; i++) {
       previous[i] = i - 1
       next[i] = i + 1 < n ? i + 1 : -1
       if (i + 1 < n) rankAt[i] = this.#rank(symbols[i]!, symbols[i + 1]!)
-      if (rankAt[i] !== Infinity) heap.push(rankAt[i]! * n + i)
+      if (rankAt[i] !== none) heap.push(rankAt[i]! * n + i)
     }
     for (let i = (heap.length >> 1) - 1; i >= 0; i--) siftDown(heap, i)
 
     const rerank = (place: number, neighbour: number) => {
-      rankAt[place] = neighbour < 0 ? Infinity : this.#rank(symbols[place]!, symbols[neighbour]!)
-      if (rankAt[place] !== Infinity) heapPush(heap, rankAt[place]! * n + place)
+      rankAt[place] = neighbour < 0 ? none : this.#rank(symbols[place]!, symbols[neighbour]!)
+      if (rankAt[place] !== none) heapPush(heap, rankAt[place]! * n + place)
     }
     while (heap.length > 0) {
       const top = heapPop(heap)
@@ -72,7 +77,7 @@ export class MergeTable {
       if (rankAt[place] !== rank) continue // the pair has changed since
       const right = next[place]!
       symbols[place] = this.#merged[rank]!
-      rankAt[right] = Infinity
+      rankAt[right] = none
       const after = next[right]!
       next[place] = after
       if (after >= 0) previous[after] = place
@@ -85,6 +90,12 @@ export class MergeTable {
     return length
   }
 }
+
+/** Up to this many symbols the simple way is the faster one. */
+const shortWord = 96
+
+/** The rank of a pair that does not merge: above all others. */
+const none = 0x7fffffff
 
 /** Two ids below 2^22 as one exact number. */
 export const pairKey = (left: number, right: number): number => left * 0x400000 + right

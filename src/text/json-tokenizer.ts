@@ -236,6 +236,12 @@ class JsonTokenizer implements Tokenizer {
 
   /** The word as symbols, before any merge. */
   #spell(word: string, text: string, offset: number): Int32Array {
+    if (this.#cutter.byteLevel && this.#byteIds) {
+      const bytes = encodeUtf8(word)
+      const symbols = new Int32Array(bytes.length)
+      for (let i = 0; i < bytes.length; i++) symbols[i] = this.#byteIds[bytes[i]!]!
+      return symbols
+    }
     const symbols: number[] = []
     const unknown = (char: string) => {
       if (this.#unkId === undefined) throw this.#unknownChar(char, text, offset)
@@ -243,10 +249,13 @@ class JsonTokenizer implements Tokenizer {
       if (!(this.#json.model.fuse_unk && symbols.at(-1) === this.#unkId)) symbols.push(this.#unkId)
     }
     if (this.#cutter.byteLevel) {
-      for (const byte of encodeUtf8(word)) {
-        const id = this.#byteIds?.[byte] ?? this.#modelIds.get(byteToChar[byte]!)
-        if (id === undefined) unknown(charOfByte(word, byte))
-        else symbols.push(id)
+      // An alphabet that lacks some bytes.
+      for (const char of word) {
+        for (const byte of encodeUtf8(char)) {
+          const id = this.#modelIds.get(byteToChar[byte]!)
+          if (id === undefined) unknown(char)
+          else symbols.push(id)
+        }
       }
       return Int32Array.from(symbols)
     }
@@ -331,10 +340,6 @@ function byteTable(idOf: (byte: number) => number | undefined): Int32Array | und
   }
   return table
 }
-
-/** The first character of `word` whose UTF-8 holds `byte`. */
-const charOfByte = (word: string, byte: number): string =>
-  [...word].find((char) => encodeUtf8(char).includes(byte)) ?? word
 
 /** SentencePiece's spelling of a byte that no piece covers. */
 export const byteFallbackToken = (byte: number): string =>

@@ -48,7 +48,7 @@ export function translateRegex(source: string, name: string): RegExp {
       ignoreCase = true
       i += 3
     } else if (char === '(') {
-      const head = /^\((?:[^?]|\?(?:[:=!]|<[=!]))/.exec(rest) && /^\((?:\?<?[:=!])?/.exec(rest)?.[0]
+      const head = /^\((?:\?[:=!]|\?<[=!]|(?!\?))/.exec(rest)?.[0]
       if (!head) throw unsupported('a kind of group that is not known here')
       groups.push(ignoreCase)
       out += head

@@ -115,7 +115,10 @@ async function countWords(
   }
   for await (const text of texts) {
     cut(wellFormed(text), true, count)
-    if (await pace.breathe()) onProgress?.({ stage: 'count', done })
+    if (pace.isDue()) {
+      await pace.breathe()
+      onProgress?.({ stage: 'count', done })
+    }
   }
   return counts
 }
@@ -146,7 +149,7 @@ async function learnMerges(
     for (let i = 0; i + 1 < symbols.length; i++) pairs.add(symbols[i]!, symbols[i + 1]!, count, corpus.length)
     corpus.push(symbols)
     counts.push(count)
-    await pace.breathe()
+    if (pace.isDue()) await pace.breathe()
   }
   pairs.enqueueTouched()
 
@@ -165,7 +168,9 @@ async function learnMerges(
       corpus[word] = mergeIn(corpus[word]!, left, right, merged, counts[word]!, word, pairs)
     }
     pairs.enqueueTouched()
-    if (await pace.breathe()) onProgress?.({ stage: 'merge', done: merges.length, total: wanted - 256 })
+    if (!pace.isDue()) continue
+    await pace.breathe()
+    onProgress?.({ stage: 'merge', done: merges.length, total: wanted - 256 })
   }
   return { tokens, merges }
 }
@@ -316,12 +321,15 @@ class Pace {
     signal?.throwIfAborted()
   }
 
-  /** Gives the event loop a turn every 50 ms; true when it did. @throws the signal's reason when aborted */
-  async breathe(): Promise<boolean> {
-    if (Date.now() - this.#last < 50) return false
+  /** Whether 50 ms have passed since the event loop had a turn. */
+  isDue(): boolean {
+    return Date.now() - this.#last >= 50
+  }
+
+  /** Gives the event loop a turn. @throws the signal's reason when aborted */
+  async breathe(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve))
     this.#signal?.throwIfAborted()
     this.#last = Date.now()
-    return true
   }
 }
