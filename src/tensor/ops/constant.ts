@@ -17,6 +17,8 @@ export const constantPrimitive: Primitive<ConstantAttrs> = {
   vjp: 'zero',
   lower(e, _, { attrs: { dtype, shape, value } }) {
     if (typeof value !== 'number') return [e.constant(dtype, shape as readonly number[], value)]
+    // ONNX Runtime refuses to expand an axis to size 0.
+    if (isStatic(shape) && shape.includes(0)) return [e.constant(dtype, shape, toTypedArray(dtype, []))]
     const scalar = e.scalar(dtype, value)
     return [shape.length === 0 ? scalar : e.one('Expand', [scalar, e.shape(shape)])]
   },

@@ -121,9 +121,13 @@ export const div = binary('div', 'Div', {
   vjp: [(g, _a, b) => div(g, b), (g, _a, b, y) => neg(div(mul(g, y), b))],
   evaluate: (a, b) => a / b,
 })
-/** a^b. The gradient for b needs a > 0. */
+/** a^b. The gradient for b needs a > 0, or a = 0 and b >= 0, where it is 0. */
 export const pow = binary('pow', 'Pow', {
-  vjp: [(g, a, b) => mul(g, mul(b, pow(a, sub(b, 1)))), (g, a, _b, y) => mul(g, mul(y, log(a)))],
+  // At 0 the derivatives are limits that the formulas miss (0 * inf): those of a^0 and of 0^b are 0.
+  vjp: [
+    (g, a, b) => mul(g, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1))))),
+    (g, a, b, y) => mul(g, where(logicalAnd(equal(a, 0), greaterEqual(b, 0)), 0, mul(y, log(a)))),
+  ],
   evaluate: (a, b) => a ** b,
 })
 /** The remainder with the sign of the divisor (integers only). */

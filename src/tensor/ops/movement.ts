@@ -3,6 +3,7 @@ import {
   addSizes,
   divideSizes,
   formatShape,
+  isStatic,
   multiplySizes,
   type Shape,
   type Size,
@@ -11,6 +12,7 @@ import {
   sizesEqual,
   subtractSizes,
 } from '../dim.js'
+import { toTypedArray } from '../dtype.js'
 import { TensorError } from '../errors.js'
 import {
   apply,
@@ -30,7 +32,11 @@ const reshapePrimitive: Primitive<{ readonly shape: Shape }> = {
   name: 'reshape',
   infer: ([x], { shape }) => [{ shape, dtype: x!.dtype }],
   vjp: ({ inputs: [x], cotangents: [g] }) => [reshape(g!, x!.shape)],
-  lower: (e, [x], { attrs }) => [e.one('Reshape', [x!, e.reshapeTarget(attrs.shape)])],
+  lower: (e, [x], { attrs: { shape } }) => {
+    // Unless told otherwise, a 0 in the target of Reshape means "as in the input".
+    const literal = shape.includes(0) || shape.filter((size) => typeof size !== 'number').length > 1
+    return [e.one('Reshape', [x!, e.reshapeTarget(shape)], literal ? { allowzero: 1 } : {})]
+  },
 }
 
 /** The same elements in another shape; one axis may be -1 and takes what is left. */
@@ -116,7 +122,11 @@ export const broadcastPrimitive: Primitive<{ readonly shape: Shape }> = {
   name: 'broadcast',
   infer: ([x], { shape }) => [{ shape, dtype: x!.dtype }],
   vjp: ({ inputs: [x], cotangents: [g] }) => [unbroadcast(g!, x!.shape)],
-  lower: (e, [x], { attrs }) => [e.one('Expand', [x!, e.shape(attrs.shape)])],
+  lower: (e, [x], { attrs: { shape }, outputs: [y] }) => {
+    // ONNX Runtime refuses to expand an axis to size 0.
+    if (isStatic(shape) && shape.includes(0)) return [e.constant(y!.dtype, shape, toTypedArray(y!.dtype, []))]
+    return [e.one('Expand', [x!, e.shape(shape)])]
+  },
 }
 
 /** Repeats x along new axes and axes of size 1, as in NumPy. */

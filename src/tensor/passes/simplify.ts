@@ -57,6 +57,13 @@ const dropNeutral: Rule = (node, inputs) => {
   return undefined
 }
 
+/** where with a constant condition is one of its sides. */
+const chooseSide: Rule = (node, inputs) => {
+  const condition = node.primitive.name === 'where' ? constantValue(inputs[0]!) : undefined
+  if (condition === undefined) return undefined
+  return broadcastTo(inputs[condition ? 1 : 2]!, shapeOf(node))
+}
+
 /** Multiplication by constants is collected: (x*c)*d = x*(cd). Rounds once instead of twice. */
 const collectFactors: Rule = (node, inputs) => {
   if (node.primitive.name !== 'mul') return undefined
@@ -161,6 +168,7 @@ export const simplifyRules: Readonly<Record<string, Rule>> = {
   foldScalars,
   foldMovement,
   dropNeutral,
+  chooseSide,
   collectFactors,
   joinMovement,
   dropBroadcasts,
