@@ -1,3 +1,4 @@
+import { addedTokens, checkSpecialTokens } from './added-tokens.js'
 import { TokenizerError } from './errors.js'
 import { tokenizerFromJson } from './json-tokenizer.js'
 import type { Tokenizer } from './tokenizer.js'
@@ -69,27 +70,4 @@ export function trainCharTokenizer(
       merges: [],
     },
   })
-}
-
-/** `added_tokens` entries for special tokens with ids from `firstId`. */
-export const addedTokens = (specialTokens: readonly string[], firstId: number) =>
-  specialTokens.map((content, index) => ({
-    id: firstId + index,
-    content,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-  }))
-
-/** @throws TokenizerError `tokenizer_options` for empty or repeated special tokens */
-export function checkSpecialTokens(tokens: readonly string[]): void {
-  const wrong = tokens.find((token, index) => token === '' || tokens.indexOf(token) !== index)
-  if (wrong === undefined) return
-  const what = wrong === '' ? 'empty' : `given twice: ${JSON.stringify(wrong)}`
-  throw new TokenizerError(
-    'tokenizer_options',
-    `A special token is ${what}. Special tokens must be distinct and not empty.`,
-  )
 }

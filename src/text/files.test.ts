@@ -111,6 +111,10 @@ describe('texts of files', () => {
     expect((await collect([join(dir, 'bom.txt')], 1)).join('')).toBe('abc')
   })
 
+  it('name a file that is not there', async () => {
+    await expect(collect([join(dir, 'none.txt')])).rejects.toThrow(/cannot read .*none\.txt/)
+  })
+
   it('are none for an empty file', async () => {
     await put('empty.txt', '')
     expect(await collect([join(dir, 'empty.txt')])).toEqual([])

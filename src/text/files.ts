@@ -2,7 +2,7 @@
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { writeFileAtomic } from '../atomic.js'
+import { errorCode, toStorageError, writeFileAtomic } from '../atomic.js'
 import { TokenizerError } from './errors.js'
 import { parseGpt2Files } from './gpt2.js'
 import { tokenizerFromJson } from './json-tokenizer.js'
@@ -55,7 +55,9 @@ export async function saveTokenizer(
   dir: string,
   options: SaveTokenizerOptions = {},
 ): Promise<void> {
-  await mkdir(dir, { recursive: true })
+  await mkdir(dir, { recursive: true }).catch((error) => {
+    throw toStorageError(error, 'create', dir)
+  })
   const configPath = join(dir, 'tokenizer_config.json')
   const old = await readIfThere(configPath)
   const kept = old === undefined ? {} : z.looseObject({}).parse(parseJson(old, configPath))
@@ -90,11 +92,13 @@ export async function loadGpt2Files(dir: string): Promise<Tokenizer> {
  * The text of files, in pieces of a few megabytes that are cut where no pre-tokenizer would join the two sides.
  * Feeds `trainBpe` without holding a corpus in memory.
  *
- * @throws TokenizerError `text_not_utf8` naming the file and the byte
+ * @throws TokenizerError `text_not_utf8` naming the file and the byte; StorageError where a file cannot be read
  */
 export async function* readTexts(paths: Iterable<string>, pieceBytes = 1 << 22): AsyncGenerator<string> {
   for (const path of paths) {
-    const file = await open(path)
+    const file = await open(path).catch((error) => {
+      throw toStorageError(error, 'read', path)
+    })
     try {
       let text = ''
       let tail = new Uint8Array(0)
@@ -157,8 +161,8 @@ async function readIfThere(path: string): Promise<string | undefined> {
   try {
     bytes = await readFile(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw toStorageError(error, 'read', path)
   }
   return decodeUtf8(bytes, path)
 }

@@ -1,27 +1,11 @@
+import { alternatives, readAdded, withoutSpace } from './added-tokens.js'
 import { MergeTable } from './bpe.js'
 import { TokenizerError } from './errors.js'
-import {
-  type Cutter,
-  components,
-  cutterOf,
-  type Normalize,
-  normalizerOf,
-  patternOf,
-  stringField,
-  unsupported,
-} from './pipeline.js'
-import { escapeRegex } from './regex.js'
-import {
-  type AddedToken,
-  type Component,
-  checkId,
-  parseTokenizerJson,
-  readMerges,
-  readVocab,
-  type TokenizerJson,
-} from './schema.js'
+import { type Cutter, cutterOf, type Normalize, normalizerOf, unsupported } from './pipeline.js'
+import { type AddedToken, parseTokenizerJson, readMerges, readVocab, type TokenizerJson } from './schema.js'
+import { byteFallbackToken, decoderOf } from './token-decoder.js'
 import type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer.js'
-import { byteToChar, charToByte, describeChar, encodeUtf8, wellFormed } from './unicode.js'
+import { byteToChar, describeChar, encodeUtf8, wellFormed } from './unicode.js'
 
 export interface FromJsonOptions {
   /** What errors call the file. Default `tokenizer.json`. */
@@ -123,7 +107,7 @@ class JsonTokenizer implements Tokenizer {
     let start = 0
     if (pattern) {
       for (const match of clean.matchAll(pattern)) {
-        const added = this.#added.get(match[0]) ?? this.#added.get(stripped(match[0]))!
+        const added = this.#added.get(match[0]) ?? this.#added.get(withoutSpace(match[0]))!
         this.#encodeText(clean.slice(start, match.index), start, ids)
         ids.push(added.id)
         start = match.index + match[0].length
@@ -281,37 +265,6 @@ class JsonTokenizer implements Tokenizer {
   }
 }
 
-function readAdded(tokens: AddedToken[], ids: Map<string, number>, name: string): Map<string, AddedToken> {
-  const owner = new Map([...ids].map(([token, id]) => [id, token]))
-  for (const token of tokens) {
-    checkId(token.id, token.content, name)
-    const known = ids.get(token.content)
-    const holder = owner.get(token.id)
-    if ((known !== undefined && known !== token.id) || (holder !== undefined && holder !== token.content)) {
-      throw new TokenizerError(
-        'tokenizer_invalid',
-        `${name}: added token ${JSON.stringify(token.content)} has the id ${token.id}, which contradicts the vocabulary.`,
-      )
-    }
-    ids.set(token.content, token.id)
-    owner.set(token.id, token.content)
-  }
-  return new Map(tokens.map((token) => [token.content, token]))
-}
-
-/** One pattern for all tokens, the longest first; `lstrip` and `rstrip` tokens take the white space beside them. */
-function alternatives(tokens: AddedToken[]): RegExp | undefined {
-  if (tokens.length === 0) return undefined
-  const sorted = [...tokens].sort((a, b) => b.content.length - a.content.length)
-  const space = '\\p{White_Space}*'
-  const pattern = sorted.map(
-    (token) => `${token.lstrip ? space : ''}${escapeRegex(token.content)}${token.rstrip ? space : ''}`,
-  )
-  return new RegExp(pattern.join('|'), 'gu')
-}
-
-const stripped = (text: string) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '')
-
 function* mergeIds(
   merges: [string, string][],
   ids: Map<string, number>,
@@ -339,54 +292,6 @@ function byteTable(idOf: (byte: number) => number | undefined): Int32Array | und
     table[byte] = id
   }
   return table
-}
-
-/** SentencePiece's spelling of a byte that no piece covers. */
-export const byteFallbackToken = (byte: number): string =>
-  `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`
-
-interface TokenDecoder {
-  token: (token: string) => Uint8Array
-  stripsLeadingSpace: boolean
-}
-
-/** A decoder of `tokenizer.json`, as what each token adds and what happens at the start of the text. */
-function decoderOf(spec: Component | null | undefined, name: string): TokenDecoder {
-  const decoder: TokenDecoder = { token: encodeUtf8, stripsLeadingSpace: false }
-  const steps = !spec ? [] : spec.type === 'Sequence' ? components(spec, 'decoders', name) : [spec]
-  const rewrites: ((token: string) => string)[] = []
-  let finish: (token: string) => Uint8Array = encodeUtf8
-  for (const step of steps) {
-    if (step.type === 'ByteLevel') finish = byteLevelBytes
-    else if (step.type === 'ByteFallback') finish = byteFallbackBytes
-    else if (step.type === 'Replace') {
-      const [pattern, content] = [patternOf(step, name), stringField(step, 'content', name)]
-      rewrites.push((token) => token.replace(pattern, () => content))
-    } else if (step.type === 'Metaspace') {
-      const mark = step.replacement === undefined ? '▁' : stringField(step, 'replacement', name)
-      rewrites.push((token) => token.replaceAll(mark, ' '))
-      decoder.stripsLeadingSpace = step.prepend_scheme !== 'never' && step.add_prefix_space !== false
-    } else if (step.type === 'Strip' && step.content === ' ' && step.start === 1 && step.stop === 0) {
-      decoder.stripsLeadingSpace = true
-    } else if (step.type !== 'Fuse') throw unsupported(name, 'decoder', step.type)
-  }
-  decoder.token = (token) => finish(rewrites.reduce((current, rewrite) => rewrite(current), token))
-  return decoder
-}
-
-function byteLevelBytes(token: string): Uint8Array {
-  const bytes: number[] = []
-  for (const char of token) {
-    const byte = charToByte.get(char)
-    if (byte === undefined) return encodeUtf8(token)
-    bytes.push(byte)
-  }
-  return Uint8Array.from(bytes)
-}
-
-function byteFallbackBytes(token: string): Uint8Array {
-  const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1]
-  return byte === undefined ? encodeUtf8(token) : Uint8Array.of(Number.parseInt(byte, 16))
 }
 
 /** A growing array of ids. */

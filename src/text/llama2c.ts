@@ -1,6 +1,7 @@
-import { addedTokens } from './char.js'
+import { addedTokens } from './added-tokens.js'
 import { TokenizerError } from './errors.js'
-import { byteFallbackToken, tokenizerFromJson } from './json-tokenizer.js'
+import { tokenizerFromJson } from './json-tokenizer.js'
+import { byteFallbackToken } from './token-decoder.js'
 import type { Tokenizer } from './tokenizer.js'
 import { decodeUtf8 } from './unicode.js'
 

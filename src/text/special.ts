@@ -1,4 +1,4 @@
-import { addedTokens, checkSpecialTokens } from './char.js'
+import { addedTokens, checkSpecialTokens } from './added-tokens.js'
 import { TokenizerError } from './errors.js'
 import { tokenizerFromJson } from './json-tokenizer.js'
 import type { Tokenizer } from './tokenizer.js'

@@ -1,5 +1,5 @@
+import { addedTokens, checkSpecialTokens } from './added-tokens.js'
 import { pairKey } from './bpe.js'
-import { addedTokens, checkSpecialTokens } from './char.js'
 import { TokenizerError } from './errors.js'
 import { byteLevelJson } from './gpt2.js'
 import { tokenizerFromJson } from './json-tokenizer.js'
