@@ -71,3 +71,21 @@ export {
   transpose,
 } from './movement.js'
 export { argmax, argmin, cumsum, logSumExp, max, mean, min, sum } from './reduce.js'
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  convTranspose1d,
+  convTranspose2d,
+} from './conv.js'
+export {
+  type AvgPoolOptions,
+  avgPool1d,
+  avgPool2d,
+  type MaxPoolOptions,
+  maxPool1d,
+  maxPool2d,
+  type PoolOptions,
+} from './pool.js'
+export { type ResizeOptions, resize } from './resize.js'
