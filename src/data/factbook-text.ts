@@ -25,7 +25,6 @@ const LOST_LETTERS: Readonly<Record<string, string>> = {
   'Arm\ufffdes': 'Armees',
   'R\ufffdpublique': 'Republique',
   'D\ufffdmocratique': 'Democratique',
-  'Lib\ufffdration': 'Liberation',
   'MAT\ufffdASA': 'MATSASA',
   'Ank\ufffdciai': 'Anyksciai',
   'Bir\ufffdtono': 'Birstono',
@@ -48,9 +47,11 @@ const LOST_LETTERS: Readonly<Record<string, string>> = {
   '\ufffd375': '\u00a3375',
 }
 
-/** Profiles that do not name themselves. */
+/** Profiles that do not name themselves, or not in words. */
 const TITLES: Readonly<Record<string, string>> = {
   cc: 'Curacao',
+  cf: 'Republic of the Congo',
+  cg: 'Democratic Republic of the Congo',
   ee: 'European Union',
   oo: 'Southern Ocean',
   sk: 'Sint Maarten',
