@@ -2,6 +2,7 @@
 
 import { backward } from '../autodiff.js'
 import type { Shape } from '../dim.js'
+import { isFloat } from '../dtype.js'
 import { GradientError, TensorError } from '../errors.js'
 import { type Graph, input, substitute, topological } from '../graph.js'
 import { apply, applyAll, formatType, type Primitive, type Tensor, type TensorType } from '../tensor.js'
@@ -96,36 +97,30 @@ const barrierPrimitive: Primitive<undefined> = {
 
 /**
  * fn, computed again in the backward pass instead of keeping its intermediate values: less peak memory for more time.
- * Arguments and results are trees of tensors; tensors that `fn` closes over get their gradient through `args` only.
+ * Arguments and results are trees of tensors; tensors that `fn` closes over get their gradients too.
  */
 export function checkpoint<A extends readonly Tree<Tensor>[], R extends Tree<Tensor>>(
   fn: (...args: A) => R,
 ): (...args: A) => R {
   return (...args) => {
-    const inputs = leaves<Tensor>(args)
-    const result = fn(...args)
+    const inner = leaves<Tensor>(args).map(identity)
+    const result = fn(...(replaceLeaves(args, inner) as unknown as A))
+    const results = leaves<Tensor>(result)
+    const { outside } = closeOver(results, inner)
     const run = customVjp(
-      () => ({ results: leaves<Tensor>(result) }),
+      () => ({ results }),
       ({ inputs: kept, cotangents }) => {
         const late = cotangents.find((g) => g !== undefined)
         if (!late) return kept.map(() => undefined)
-        const signal = reshape(
-          slice(
-            late,
-            late.shape.map(() => [0, 1] as const),
-          ),
-          [],
-        )
+        const first = late.shape.map(() => [0, 1] as const)
+        const signal = reshape(slice(late, first), [])
         const again = kept.map((x) =>
-          x.dtype === 'bool' || x.dtype.startsWith('i')
-            ? x
-            : apply(barrierPrimitive, [x, cast(signal, x.dtype)], undefined),
+          isFloat(x.dtype) ? apply(barrierPrimitive, [x, cast(signal, x.dtype)], undefined) : x,
         )
-        const outputs = leaves<Tensor>(fn(...(replaceLeaves(args, again) as A)))
-        return backward(outputs, cotangents, again)
+        return backward(substitute(results, [...inner, ...outside], again), cotangents, again)
       },
     )
-    return replaceLeaves(result, run(...inputs)) as R
+    return replaceLeaves(result, run(...leaves<Tensor>(args), ...outside)) as R
   }
 }
 

@@ -253,7 +253,11 @@ const wherePrimitive: Primitive<undefined> = {
     wanted[1] ? unbroadcast(where(condition!, g!, 0), a!.shape) : undefined,
     wanted[2] ? unbroadcast(where(condition!, 0, g!), b!.shape) : undefined,
   ],
-  lower: (e, inputs) => [e.one('Where', inputs)],
+  lower: (e, inputs, { inputs: [, type] }) => {
+    if (type!.dtype !== 'bool') return [e.one('Where', inputs)]
+    const [condition, a, b] = inputs as [string, string, string]
+    return [e.one('Or', [e.one('And', [condition, a]), e.one('And', [e.one('Not', [condition]), b])])]
+  },
   evaluate: (condition, a, b) => (condition ? a! : b!),
 }
 

@@ -1,12 +1,13 @@
 /** Checks gradients against central differences, and runs functions once. For tests only. */
 import { vjp } from '../autodiff.js'
-import { type Computed, compile } from '../compile.js'
+import { type CompileOptions, type Computed, compile } from '../compile.js'
 import type { Device } from '../device/device.js'
 import { nodeDevice } from '../device/node.js'
 import { type DType, isFloat } from '../dtype.js'
+import type { Graph } from '../graph.js'
 import { NDArray } from '../ndarray.js'
 import { constant } from '../ops/constant.js'
-import type { Tensor } from '../tensor.js'
+import type { Tensor, TensorType } from '../tensor.js'
 import { leaves, type MapTree, type Tree } from '../tree.js'
 
 /** The device of the tests: two threads, so that races show. */
@@ -30,6 +31,7 @@ export interface GradcheckOptions {
 }
 
 type Fn = (...inputs: Tensor[]) => Tree<Tensor>
+type FlatFn = (...inputs: Tensor[]) => Tensor[]
 
 /**
  * Throws unless fn's gradient, pulled back from random cotangents of all its floating-point results, is that of central
@@ -44,13 +46,13 @@ export async function gradcheck(
   const { step = dtype === 'f64' ? 1e-5 : 1e-2, tolerance = dtype === 'f64' ? 2e-7 : 2e-3 } = options
   const given = await Promise.all(inputs.map((x) => (isFloat(x.dtype) ? convert(x, dtype) : x)))
   const moved = [...given.keys()].filter((i) => isFloat(given[i]!.dtype) && !fixed.includes(i))
-  const floats: Fn = (...xs) => leaves(fn(...xs)).filter((y) => isFloat(y.dtype))
+  const floats: FlatFn = (...xs) => leaves<Tensor>(fn(...xs)).filter((y) => isFloat(y.dtype))
 
-  const value = await load(floats, given, device)
-  const results = leaves<NDArray>(await value.run(given))
+  const value = await load(floats, given, { device })
+  const results = await value(...given)
   const cotangents = results.map((y, i) => random(y.shape, { dtype: y.dtype, seed: seed + 7919 * (i + 1) }))
   const project = async () => {
-    const outputs = leaves<NDArray>(await value.run(given))
+    const outputs = await value(...given)
     let total = 0
     outputs.forEach((y, i) => {
       const [a, b] = [y.data as Float64Array, cotangents[i]!.data as Float64Array]
@@ -60,8 +62,8 @@ export async function gradcheck(
   }
 
   const gradient = gradientOf(floats, moved, cotangents)
-  const pulled = await load(gradient, given, device)
-  const analytic = leaves<NDArray>(await pulled.run(given))
+  const pulled = await load(gradient, given, { device })
+  const analytic = await pulled(...given)
   await pulled.dispose()
   const next = generator(seed)
   const wrong: string[] = []
@@ -93,7 +95,7 @@ export async function gradcheck(
 }
 
 /** The cotangents of the inputs `moved` for fixed cotangents of the results, as a function of all inputs. */
-function gradientOf(fn: Fn, moved: readonly number[], cotangents: readonly NDArray[]): Fn {
+function gradientOf(fn: FlatFn, moved: readonly number[], cotangents: readonly NDArray[]): FlatFn {
   return (...xs) => {
     const ofMoved = (...chosen: Tensor[]) => fn(...xs.map((x, i) => chosen[moved.indexOf(i)] ?? x))
     const { pullback } = vjp(ofMoved, ...moved.map((i) => xs[i]!))
@@ -104,28 +106,35 @@ function gradientOf(fn: Fn, moved: readonly number[], cotangents: readonly NDArr
 /** Compiles a function, runs it once and frees it. */
 export async function run<Args extends readonly unknown[], R>(
   fn: (...args: Args) => R,
-  inputs: { readonly [K in keyof Args]: MapTree<Args[K], Tensor, NDArray> },
+  inputs: Arguments<Args, NDArray>,
   device: Device = testDevice,
 ): Promise<Computed<R>> {
-  const compiled = await load(fn as unknown as Fn, inputs as unknown as readonly NDArray[], device)
+  const compiled = await load(fn, inputs, { device })
   try {
-    return (await compiled.run(inputs as unknown as readonly NDArray[])) as Computed<R>
+    return await compiled(...inputs)
   } finally {
     await compiled.dispose()
   }
 }
 
-/** `compile` without its types, for functions of any number of arguments. */
-async function load(fn: Fn, inputs: readonly NDArray[], device: Device) {
-  const compiled = await (compile as unknown as LooseCompile)(fn, inputs, { device })
-  return { run: (values: readonly NDArray[]) => compiled(...values), dispose: () => compiled.dispose() }
+type Arguments<Args extends readonly unknown[], Leaf> = {
+  readonly [K in keyof Args]: MapTree<Args[K], Tensor, Leaf>
 }
 
-type LooseCompile = (
-  fn: Fn,
-  inputs: readonly NDArray[],
-  options: { device: Device },
-) => Promise<{ (...inputs: readonly NDArray[]): Promise<Tree<NDArray>>; dispose(): Promise<void> }>
+interface Loaded<Args extends readonly unknown[], R> {
+  (...inputs: Arguments<Args, NDArray>): Promise<Computed<R>>
+  readonly graph: Graph
+  dispose(): Promise<void>
+}
+
+/** `compile` on the test device, with the types of its arguments taken from the function. */
+export async function load<Args extends readonly unknown[], R>(
+  fn: (...args: Args) => R,
+  examples: Arguments<Args, TensorType>,
+  options: Partial<CompileOptions> = {},
+): Promise<Loaded<Args, R>> {
+  return (await compile(fn as never, examples as never, { device: testDevice, ...options })) as never
+}
 
 export interface RandomOptions {
   readonly dtype?: DType
