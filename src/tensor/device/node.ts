@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import * as ort from 'onnxruntime-node'
 import { DeviceError } from '../errors.js'
 import type { Device } from './device.js'
-import { ortDevice } from './ort.js'
+import { OrtDevice } from './ort.js'
 
 export const nodeDevices = ['cpu', 'webgpu', 'cuda'] as const
 export type NodeDeviceName = (typeof nodeDevices)[number]
@@ -16,8 +16,8 @@ export interface NodeDeviceOptions {
 const missing: Record<NodeDeviceName, string> = {
   cpu: 'reinstall the npm package onnxruntime-node; it ships the CPU library for this platform',
   webgpu:
-    'it needs a GPU with a Vulkan, Metal or Direct3D 12 driver; install the driver, or use the device cpu',
-  cuda: 'it needs an NVIDIA GPU with CUDA 12 and cuDNN 9, on Linux x64, and the CUDA files of onnxruntime-node: run `npm rebuild onnxruntime-node --ignore-scripts=false --onnxruntime-node-install=cuda12`, or use the device cpu',
+    'it needs a GPU with a Vulkan, Metal or Direct3D 12 driver (on Linux also the Vulkan loader, libvulkan.so.1); install the driver, or use the device cpu',
+  cuda: 'it needs an NVIDIA GPU with CUDA 12 and cuDNN 9, on Linux x64, and the CUDA library of ONNX Runtime, which npm does not carry; install it with `ONNXRUNTIME_NODE_INSTALL=true node node_modules/onnxruntime-node/script/install.js` (see docs/devices.md), or use the device webgpu or cpu',
 }
 
 /**
@@ -33,7 +33,7 @@ export function nodeDevice(name: string = 'cpu', options: NodeDeviceOptions = {}
   }
   const kind = name as NodeDeviceName
   const provider = kind === 'webgpu' ? { name: 'webgpu' } : kind
-  return ortDevice({
+  return new OrtDevice({
     kind,
     ort,
     missing: missing[kind],

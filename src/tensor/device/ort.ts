@@ -1,86 +1,198 @@
 /** Runs models through an ONNX Runtime package (Node's or the browser's: they share one interface). */
 import type * as Ort from 'onnxruntime-common'
-import { dim } from '../dim.js'
-import { type DType, dtypes, type TypedArray } from '../dtype.js'
+import type { DType, TypedArray } from '../dtype.js'
 import { DeviceError } from '../errors.js'
-import { type DeviceBuffer, NDArray } from '../ndarray.js'
+import { NDArray } from '../ndarray.js'
 import type { DeviceKind } from '../onnx/emitter.js'
-import { Emitter, OPSET } from '../onnx/emitter.js'
 import { type LoweredModel, STOP_OUTPUT } from '../onnx/lower.js'
-import { modelProto } from '../onnx/model.js'
 import type { TensorType } from '../tensor.js'
 import type { Device, Executable, LoadOptions } from './device.js'
+import {
+  copyModel,
+  hostArray,
+  hostTensor,
+  OrtBuffer,
+  type OrtPackage,
+  onHost,
+  storedData,
+} from './ort-tensor.js'
 
 export interface OrtSettings {
   readonly kind: DeviceKind
-  readonly ort: Pick<typeof Ort, 'InferenceSession' | 'Tensor'>
+  readonly ort: OrtPackage
   readonly session: Ort.InferenceSession.SessionOptions
-  /** What to say when the provider is not there. */
+  /** What to do when the provider is not there. */
   readonly missing: string
+  /** The runtime takes one call at a time; calls made meanwhile wait for their turn. */
+  readonly oneAtATime?: boolean
 }
 
 /** A device over an ONNX Runtime package and one of its execution providers. */
-export function ortDevice(settings: OrtSettings): Device {
-  const device: Device = {
-    kind: settings.kind,
-    load: (model, outputs, options = {}) => OrtExecutable.create(settings, model, outputs, options),
+export class OrtDevice implements Device {
+  readonly kind: DeviceKind
+  readonly ort: OrtPackage
+  readonly #settings: OrtSettings
+  readonly #copiers = new Map<string, Promise<Ort.InferenceSession>>()
+  #lastCall: Promise<unknown> = Promise.resolve()
+
+  constructor(settings: OrtSettings) {
+    this.kind = settings.kind
+    this.ort = settings.ort
+    this.#settings = settings
   }
-  return device
+
+  /**
+   * Whether results can stay in the device's memory. ONNX Runtime's packages can hand out WebGPU buffers;
+   * CUDA results always come back to the host.
+   */
+  get hasMemory(): boolean {
+    return this.kind === 'webgpu'
+  }
+
+  load(model: LoweredModel, outputs: readonly TensorType[], options: LoadOptions = {}): Promise<Executable> {
+    return OrtExecutable.create(this, model, outputs, options)
+  }
+
+  /** @throws DeviceError 'missing' when the provider is not on this machine, 'compile' when it refuses the model. */
+  async createSession(
+    bytes: Uint8Array,
+    extra: Ort.InferenceSession.SessionOptions = {},
+  ): Promise<Ort.InferenceSession> {
+    const { ort, session, kind, missing } = this.#settings
+    try {
+      return await this.#inTurn(() => ort.InferenceSession.create(bytes, { ...session, ...extra }))
+    } catch (error) {
+      const message = messageOf(error)
+      if (isMissing(message)) {
+        throw new DeviceError(
+          'missing',
+          `the device '${kind}' is not available here: ${missing} (${message})`,
+          {
+            cause: error,
+          },
+        )
+      }
+      throw new DeviceError('compile', `the ${kind} device could not build the graph: ${message}`, {
+        cause: error,
+      })
+    }
+  }
+
+  /** One call of a session, with errors typed. */
+  async call(run: () => Promise<Ort.InferenceSession.ReturnType>): Promise<Ort.InferenceSession.ReturnType> {
+    try {
+      return await this.#inTurn(run)
+    } catch (error) {
+      throw new DeviceError('run', `the ${this.kind} device failed while running: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+
+  /** The runtime's view of an array: feeding it elsewhere than where it lives would silently compute garbage. */
+  tensorOf(array: NDArray): Ort.Tensor {
+    return array.buffer ? this.bufferOf(array)!.tensor : hostTensor(this.ort, array)
+  }
+
+  /** @throws DeviceError when the array lives on another device. */
+  bufferOf(array: NDArray): OrtBuffer | undefined {
+    const { buffer } = array
+    if (!buffer) return undefined
+    if (buffer instanceof OrtBuffer && buffer.kind === this.kind) return buffer
+    const from = buffer instanceof OrtBuffer ? `'${buffer.kind}'` : 'another device'
+    throw new DeviceError(
+      'run',
+      `an array that lives on ${from} was given to '${this.kind}'; pass NDArray.from(await array.read(), array.shape, array.dtype)`,
+    )
+  }
+
+  arrayOf(dtype: DType, tensor: Ort.Tensor): NDArray {
+    if (onHost(tensor)) return hostArray(dtype, tensor)
+    const buffer = new OrtBuffer(this.kind, tensor, (from) => this.#read(dtype, from))
+    return new NDArray(dtype, tensor.dims, buffer)
+  }
+
+  /** A copy of the array in memory of the device that nothing else refers to. */
+  async copyToDevice(array: NDArray): Promise<Ort.Tensor> {
+    const session = await this.#copier('to', array.dtype, array.shape.length)
+    return (await this.call(() => session.run({ in: this.tensorOf(array) }))).out!
+  }
+
+  /** Reads through a session that copies to the host: ONNX Runtime's own `getData` can end the process. */
+  async #read(dtype: DType, tensor: Ort.Tensor): Promise<TypedArray> {
+    const session = await this.#copier('from', dtype, tensor.dims.length)
+    return storedData(dtype, (await this.call(() => session.run({ in: tensor }))).out!.data)
+  }
+
+  #copier(direction: 'to' | 'from', dtype: DType, rank: number): Promise<Ort.InferenceSession> {
+    const key = `${direction} ${dtype}[${rank}]`
+    const known = this.#copiers.get(key)
+    if (known) return known
+    const preferredOutputLocation = direction === 'to' ? 'gpu-buffer' : 'cpu'
+    const session = this.createSession(copyModel(dtype, rank), { preferredOutputLocation })
+    this.#copiers.set(key, session)
+    return session
+  }
+
+  #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    if (!this.#settings.oneAtATime) return call()
+    const result = this.#lastCall.then(call)
+    this.#lastCall = result.then(
+      () => undefined,
+      () => undefined,
+    )
+    return result
+  }
 }
 
 class OrtExecutable implements Executable {
-  readonly #settings: OrtSettings
+  readonly #device: OrtDevice
   readonly #session: Ort.InferenceSession
   readonly #model: LoweredModel
   readonly #outputs: readonly TensorType[]
   readonly #options: LoadOptions
-  readonly #readers = new Map<string, Promise<Ort.InferenceSession>>()
+  /** Output -> the input whose memory it takes. */
+  readonly #inputOf: ReadonlyMap<number, number>
 
   constructor(
-    settings: OrtSettings,
+    device: OrtDevice,
     session: Ort.InferenceSession,
     model: LoweredModel,
     outputs: readonly TensorType[],
     options: LoadOptions,
   ) {
-    this.#settings = settings
+    this.#device = device
     this.#session = session
     this.#model = model
     this.#outputs = outputs
     this.#options = options
+    this.#inputOf = new Map(options.aliases?.map(([input, output]) => [output, input]))
   }
 
   static async create(
-    settings: OrtSettings,
+    device: OrtDevice,
     model: LoweredModel,
     outputs: readonly TensorType[],
     options: LoadOptions,
   ): Promise<OrtExecutable> {
-    const resident = options.keepOnDevice && onGpu(settings.kind)
-    const session = await createSession(settings, model.bytes, {
-      ...(resident ? { preferredOutputLocation: 'gpu-buffer' as const } : {}),
+    const resident = options.keepOnDevice && device.hasMemory
+    // With a preferred location the runtime ignores the memory that it is given for an output.
+    const location = resident && !options.aliases?.length ? ('gpu-buffer' as const) : undefined
+    const session = await device.createSession(model.bytes, {
+      ...(location ? { preferredOutputLocation: location } : {}),
       ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
     })
-    return new OrtExecutable(settings, session, model, outputs, options)
+    return new OrtExecutable(device, session, model, outputs, options)
   }
 
   async run(inputs: readonly NDArray[]): Promise<readonly NDArray[]> {
-    const feeds: Record<string, Ort.Tensor> = {}
-    this.#model.inputs.forEach((name, i) => {
-      if (name !== undefined) feeds[name] = this.#toOrt(inputs[i]!)
-    })
-    try {
-      if (this.#model.stop) return await this.#runInPlace(feeds, inputs)
-      const results = await this.#session.run(feeds)
-      return this.#model.outputs.map((name, i) => this.#fromOrt(this.#outputs[i]!, results[name]!))
-    } catch (error) {
-      if (error instanceof DeviceError) throw error
-      throw new DeviceError(
-        'run',
-        `the ${this.#settings.kind} device failed while running: ${messageOf(error)}`,
-        { cause: error },
-      )
-    }
+    const { keepOnDevice } = this.#options
+    if (this.#model.stop) return this.#runInPlace(inputs)
+    if (keepOnDevice && this.#device.hasMemory && this.#inputOf.size > 0)
+      return this.#runInDeviceMemory(inputs)
+    const feeds = this.#feeds(inputs)
+    const results = await this.#device.call(() => this.#session.run(feeds))
+    return this.#collect(results)
   }
 
   /**
@@ -88,143 +200,109 @@ class OrtExecutable implements Executable {
    * fresh arrays. ONNX Runtime 1.30 fills such outputs and then copies each once more into arrays nobody wants, first
    * output first; a first output of a kind it cannot convert ends the call before that (see STOP_OUTPUT).
    */
-  async #runInPlace(
-    feeds: Record<string, Ort.Tensor>,
-    inputs: readonly NDArray[],
-  ): Promise<readonly NDArray[]> {
-    const inputOf = new Map(this.#options.aliases?.map(([input, output]) => [output, input]))
+  async #runInPlace(inputs: readonly NDArray[]): Promise<readonly NDArray[]> {
+    const shared = sharedMemory(inputs)
     const arrays = this.#outputs.map((type, i) => {
-      const aliased = inputOf.get(i)
-      return aliased === undefined
+      const input = this.#inputOf.get(i)
+      return input === undefined || shared.has(input)
         ? NDArray.zeros(type.shape as readonly number[], type.dtype)
-        : inputs[aliased]!
+        : inputs[input]!
     })
+    const feeds = this.#feeds(inputs)
     const fetches: Record<string, Ort.Tensor | null> = { [STOP_OUTPUT]: null }
     this.#model.outputs.forEach((name, i) => {
-      fetches[name] = this.#toOrt(arrays[i]!)
+      fetches[name] = this.#device.tensorOf(arrays[i]!)
     })
-    try {
-      await this.#session.run(feeds, fetches as Record<string, Ort.Tensor>)
-    } catch (error) {
-      if (!/non tensor type/i.test(messageOf(error))) throw error
-    }
+    await this.#device.call(async () => {
+      try {
+        return await this.#session.run(feeds, fetches as Record<string, Ort.Tensor>)
+      } catch (error) {
+        if (/non tensor type/i.test(messageOf(error))) return {}
+        throw error
+      }
+    })
     return arrays.map((array) => new NDArray(array.dtype, array.shape, array.data))
+  }
+
+  /**
+   * Runs with aliased outputs written over their inputs in the device's memory, so that a training state is there once and
+   * not twice. Inputs that are still on the host move there first; the other outputs, a loss or a metric, come to the host.
+   */
+  async #runInDeviceMemory(inputs: readonly NDArray[]): Promise<readonly NDArray[]> {
+    const feeds = this.#feeds(inputs)
+    const fetches: Record<string, Ort.Tensor | null> = Object.fromEntries(
+      this.#model.outputs.map((name) => [name, null]),
+    )
+    const shared = sharedMemory(inputs)
+    const taken: OrtBuffer[] = []
+    const written: Record<string, Ort.Tensor> = {}
+    for (const [output, input] of this.#inputOf) {
+      const array = inputs[input]!
+      const buffer = shared.has(input) ? undefined : this.#device.bufferOf(array)
+      if (buffer) taken.push(buffer)
+      const tensor = buffer ? buffer.tensor : await this.#device.copyToDevice(array)
+      written[this.#model.outputs[output]!] = tensor
+      const name = this.#model.inputs[input]
+      if (name !== undefined) feeds[name] = tensor
+    }
+    const results = await this.#device.call(() =>
+      this.#session.run(feeds, { ...fetches, ...written } as Record<string, Ort.Tensor>),
+    )
+    for (const buffer of taken) buffer.giveAway()
+    return this.#collect({ ...results, ...written })
   }
 
   async dispose(): Promise<void> {
     if (this.#options.profile) this.#session.endProfiling()
     await this.#session.release()
-    for (const reader of this.#readers.values()) await (await reader).release()
   }
 
-  #toOrt(array: NDArray): Ort.Tensor {
-    if (array.buffer) {
-      if (!(array.buffer instanceof OrtBuffer) || array.buffer.kind !== this.#settings.kind) {
-        throw new DeviceError(
-          'run',
-          `an array on another device was given to '${this.#settings.kind}'; copy it with read() first`,
-        )
-      }
-      return array.buffer.tensor
-    }
-    const data = array.dtype === 'f16' ? asFloat16(array.data as Uint16Array) : array.data
-    return new this.#settings.ort.Tensor(
-      dtypes[array.dtype].ort as 'float32',
-      data as Float32Array,
-      array.shape,
-    )
-  }
-
-  #fromOrt(type: TensorType, tensor: Ort.Tensor): NDArray {
-    const { location } = tensor
-    if (location === 'cpu' || location === 'cpu-pinned')
-      return new NDArray(type.dtype, tensor.dims, asStored(type.dtype, tensor.data))
-    const buffer = new OrtBuffer(this.#settings.kind, tensor, () => this.#read(type.dtype, tensor))
-    return new NDArray(type.dtype, tensor.dims, buffer)
-  }
-
-  /** Reads a device tensor through a session that copies it to the host: `getData` on it can end the process. */
-  async #read(dtype: DType, tensor: Ort.Tensor): Promise<TypedArray> {
-    const key = `${dtype}[${tensor.dims.length}]`
-    let reader = this.#readers.get(key)
-    if (!reader) {
-      reader = createSession(this.#settings, identityModel(dtype, tensor.dims.length), {})
-      this.#readers.set(key, reader)
-    }
-    const { out } = await (await reader).run({ in: tensor })
-    return asStored(dtype, out!.data)
-  }
-}
-
-class OrtBuffer implements DeviceBuffer {
-  readonly kind: DeviceKind
-  readonly tensor: Ort.Tensor
-  readonly read: () => Promise<TypedArray>
-
-  constructor(kind: DeviceKind, tensor: Ort.Tensor, read: () => Promise<TypedArray>) {
-    this.kind = kind
-    this.tensor = tensor
-    this.read = read
-  }
-
-  dispose(): void {
-    this.tensor.dispose()
-  }
-}
-
-async function createSession(
-  settings: OrtSettings,
-  bytes: Uint8Array,
-  extra: Ort.InferenceSession.SessionOptions,
-): Promise<Ort.InferenceSession> {
-  try {
-    return await settings.ort.InferenceSession.create(bytes, { ...settings.session, ...extra })
-  } catch (error) {
-    const message = messageOf(error)
-    if (
-      /no available backend|not supported|Failed to (find|load|create)|adapter|backend not found|libcu|cudnn/i.test(
-        message,
-      )
-    ) {
-      throw new DeviceError(
-        'missing',
-        `the device '${settings.kind}' is not available here: ${settings.missing} (${message})`,
-        { cause: error },
-      )
-    }
-    throw new DeviceError('compile', `the ${settings.kind} device could not build the graph: ${message}`, {
-      cause: error,
+  #feeds(inputs: readonly NDArray[]): Record<string, Ort.Tensor> {
+    const feeds: Record<string, Ort.Tensor> = {}
+    this.#model.inputs.forEach((name, i) => {
+      if (name !== undefined) feeds[name] = this.#device.tensorOf(inputs[i]!)
     })
+    return feeds
+  }
+
+  #collect(results: Readonly<Record<string, Ort.OnnxValue>>): NDArray[] {
+    return this.#model.outputs.map((name, i) => this.#device.arrayOf(this.#outputs[i]!.dtype, results[name]!))
   }
 }
 
-function identityModel(dtype: DType, rank: number): Uint8Array {
-  const emitter = new Emitter('cpu', () => [])
-  // Names stand for axes of any size.
-  const shape = Array.from({ length: rank }, (_, axis) => dim(`d${axis}`))
-  emitter.graph.input('in', dtype, shape)
-  emitter.graph.node('Identity', '', 'read', ['in'], ['out'], {})
-  emitter.graph.output('out', dtype, shape)
-  return modelProto(emitter.graph, OPSET)
+/** The inputs whose memory another input has too: nothing may be written over them. */
+function sharedMemory(inputs: readonly NDArray[]): Set<number> {
+  const owners = new Map<unknown, number[]>()
+  inputs.forEach((array, i) => {
+    const memory = array.buffer ?? array.data.buffer
+    const others = owners.get(memory)
+    if (others) others.push(i)
+    else owners.set(memory, [i])
+  })
+  const shared = new Set<number>()
+  for (const group of owners.values()) {
+    const byStart = group.toSorted((a, b) => start(inputs[a]!) - start(inputs[b]!))
+    let [previous, end] = [-1, -1]
+    for (const i of byStart) {
+      if (previous >= 0 && start(inputs[i]!) < end) shared.add(previous).add(i)
+      previous = i
+      end = Math.max(end, start(inputs[i]!) + (inputs[i]!.buffer ? 1 : inputs[i]!.data.byteLength))
+    }
+  }
+  return shared
 }
 
-function onGpu(kind: DeviceKind): boolean {
-  return kind === 'webgpu' || kind === 'cuda'
+function start(array: NDArray): number {
+  return array.buffer ? 0 : array.data.byteOffset
 }
 
-type Float16Constructor = new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray
-
-/** Newer runtimes have Float16Array, and ONNX Runtime then wants it; older ones take the raw bits. */
-function asFloat16(bits: Uint16Array): TypedArray {
-  const Float16 = (globalThis as { Float16Array?: Float16Constructor }).Float16Array
-  return Float16 ? new Float16(bits.buffer, bits.byteOffset, bits.length) : bits
+/** Whether a message of the runtime says that its provider, not the model, is the trouble. */
+function isMissing(message: string): boolean {
+  return /no available backend|backend not found|adapter|Failed to load (shared )?library|libcu|cudnn|CUDA driver|no CUDA-capable/i.test(
+    message,
+  )
 }
 
-function asStored(dtype: DType, data: Ort.Tensor.DataType): TypedArray {
-  const view = data as TypedArray
-  return dtype === 'f16' ? new Uint16Array(view.buffer, view.byteOffset, view.length) : view
-}
-
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
