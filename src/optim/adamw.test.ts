@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compile, NDArray, printTrace, type Tensor } from '../tensor/index.js'
+import { compile, NDArray, printTrace, scalar, type Tensor, zeros } from '../tensor/index.js'
 import { adamw, oneMinusPower } from './adamw.js'
 import { OptimError } from './errors.js'
 import { compileStep, device, errorAgainst, reference } from './testing/trajectories.js'
@@ -75,6 +75,17 @@ describe('adamw', () => {
     expect(passes).toHaveLength(11)
   })
 
+  it('trains in double precision too', async () => {
+    const params = { w: NDArray.from([1, -2], [2], 'f64') }
+    const { step, state } = await compileStep(adamw(), params, { maxNorm: 1 })
+    const grads = { w: NDArray.from([0.3, -0.1], [2], 'f64') }
+    const out = await step(state as never, grads, NDArray.scalar(0.5), NDArray.scalar(1))
+    const [a, b] = await (out.state.params as typeof params).w.numbers()
+    expect(a).toBeCloseTo(0.5, 5)
+    expect(b).toBeCloseTo(-1.5, 5)
+    await step.dispose()
+  })
+
   it('multiplies the learning rate of a group', async () => {
     const groups = (path: string) => ({ lr: path === 'a' ? 0 : 1 })
     const { step, state } = await compileStep(adamw({ groups }), {
@@ -106,6 +117,13 @@ describe('adamw', () => {
         [f32(2), f32()],
       )
     expect(() => update({})).toThrow(/no scalar 'scale'/)
+    expect(() => update({ scale: scalar(1), m: {}, v: {} })).toThrow(
+      /1 parameters, but the tensors 'm' of the state hold 0/,
+    )
+    const other = { w: zeros([3]) }
+    expect(() => update({ scale: scalar(1), m: other, v: other })).toThrow(
+      /'w' is f32\[2\].*have f32\[3\] there/,
+    )
   })
 })
 
