@@ -53,25 +53,21 @@ export function constant(
   options: { dtype?: DType; shape?: readonly number[] } = {},
 ): Tensor {
   const dtype = options.dtype ?? 'f32'
-  if (ArrayBuffer.isView(values)) {
-    const shape = options.shape ?? [values.length]
-    if (!isStatic(shape) || sizeOf(shape) !== values.length) {
-      throw new TensorError(
-        'shape',
-        `constant: ${values.length} values do not fill the shape [${shape.join(', ')}]`,
-      )
-    }
-    const data =
-      values instanceof dtypes[dtype].array ? values : toTypedArray(dtype, values as ArrayLike<number>)
-    return apply(constantPrimitive, [], { dtype, shape, value: data })
-  }
   const flat: (number | bigint | boolean)[] = []
-  const shape = flatten(values, flat, 0)
-  return apply(constantPrimitive, [], {
-    dtype,
-    shape: options.shape ?? shape,
-    value: toTypedArray(dtype, flat),
-  })
+  const typed = ArrayBuffer.isView(values)
+  const natural = typed ? [values.length] : flatten(values, flat, 0)
+  const data: TypedArray =
+    typed && values instanceof dtypes[dtype].array
+      ? values
+      : toTypedArray(dtype, typed ? (values as ArrayLike<number>) : flat)
+  const shape = options.shape ?? natural
+  if (!isStatic(shape) || sizeOf(shape) !== data.length) {
+    throw new TensorError(
+      'shape',
+      `constant: ${data.length} values do not fill the shape [${shape.join(', ')}]`,
+    )
+  }
+  return apply(constantPrimitive, [], { dtype, shape, value: data })
 }
 
 /** Whether every element of `tensor` is known to be `value`. */

@@ -107,6 +107,7 @@ function binary(name: string, onnx: string, options: BinaryOptions) {
 const integer = (dtype: DType): boolean => !isFloat(dtype) && dtype !== 'bool'
 const boolean = (dtype: DType): boolean => dtype === 'bool'
 const numeric = (dtype: DType): boolean => dtype !== 'bool'
+const notByte = (dtype: DType): boolean => dtype !== 'bool' && dtype !== 'u8'
 
 // ---- arithmetic ----
 
@@ -129,6 +130,7 @@ export const pow = binary('pow', 'Pow', {
     (g, a, b, y) => mul(g, where(logicalAnd(equal(a, 0), greaterEqual(b, 0)), 0, mul(y, log(a)))),
   ],
   evaluate: (a, b) => a ** b,
+  accepts: notByte,
 })
 /** The remainder with the sign of the divisor (integers only). */
 export const mod = binary('mod', 'Mod', {
@@ -159,7 +161,7 @@ function share(a: Tensor, b: Tensor): Tensor {
   return mul(add(cast(greater(a, b), a.dtype), cast(greaterEqual(a, b), a.dtype)), 0.5)
 }
 
-export const neg = unary('neg', 'Neg', { vjp: (g) => neg(g), evaluate: (x) => -x, accepts: numeric })
+export const neg = unary('neg', 'Neg', { vjp: (g) => neg(g), evaluate: (x) => -x, accepts: notByte })
 /** |x|, with gradient 0 at 0. */
 export const abs = unary('abs', 'Abs', {
   vjp: (g, x) => mul(g, sign(x)),
@@ -182,7 +184,22 @@ export const sign = unary('sign', 'Sign', {
 })
 export const floor = unary('floor', 'Floor', { vjp: 'zero', evaluate: Math.floor })
 export const ceil = unary('ceil', 'Ceil', { vjp: 'zero', evaluate: Math.ceil })
-export const square: Unary = (x) => mul(x, x)
+export const square = unary('square', 'Mul', {
+  vjp: (g, x) => mul(mul(g, 2), x),
+  evaluate: (x) => x * x,
+  accepts: numeric,
+  lower: (e, [x]) => e.one('Mul', [x!, x!]),
+})
+/** 1 where x > 0, else 0, in x's dtype. */
+export const heaviside = unary('heaviside', 'HardSigmoid', {
+  vjp: 'zero',
+  evaluate: (x) => (x > 0 ? 1 : 0),
+  // A slope so steep that every normal number above 0 reaches 1: one fast kernel instead of a comparison and a slow cast.
+  lower: (e, [x], { dtype }) =>
+    dtype === 'f32'
+      ? e.one('HardSigmoid', [x!], { alpha: { float: 3.4e38 }, beta: { float: 0 } })
+      : e.cast(e.one('Greater', [x!, e.scalar(dtype, 0)]), dtype),
+})
 
 // ---- exponentials and friends ----
 
@@ -288,7 +305,11 @@ export function clip(x: Tensor, low: number, high: number): Tensor {
 
 const clipPrimitive: Primitive<{ readonly low: number; readonly high: number }> = {
   name: 'clip',
-  infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
+  infer: ([x]) => {
+    if (!numeric(x!.dtype))
+      throw new TensorError('dtype', `clip does not take ${formatType(x!)}; cast it first`)
+    return [{ shape: x!.shape, dtype: x!.dtype }]
+  },
   vjp: ({ inputs: [x], attrs: { low, high }, cotangents: [g] }) => [
     where(logicalAnd(greaterEqual(x!, low), lessEqual(x!, high)), g!, 0),
   ],

@@ -1,5 +1,5 @@
 /** Reading and adding at positions held in a tensor, and the index tensors that masks are made of. */
-import { formatShape, isStatic, type Shape, type Size, shapesEqual, sizeOf } from '../dim.js'
+import { formatShape, isStatic, type Shape, type Size, shapesEqual, sizeOf, sizesEqual } from '../dim.js'
 import type { DType } from '../dtype.js'
 import { TensorError } from '../errors.js'
 import {
@@ -19,6 +19,11 @@ function checkIndices(name: string, indices: TensorType): void {
   if (indices.dtype !== 'i32' && indices.dtype !== 'i64') {
     throw new TensorError('dtype', `${name}: the indices are ${formatType(indices)}; cast them to i32`)
   }
+}
+
+function agreeBeside(axis: number, a: TensorType, b: TensorType): boolean {
+  const same = (size: Size, i: number) => i === axis || sizesEqual(size, b.shape[i]!)
+  return a.shape.length === b.shape.length && a.shape.every(same)
 }
 
 const gatherPrimitive: Primitive<{ readonly axis: number }> = {
@@ -57,10 +62,7 @@ const takePrimitive: Primitive<{ readonly axis: number }> = {
   name: 'takeAlongAxis',
   infer: ([x, indices], { axis }) => {
     checkIndices('takeAlongAxis', indices!)
-    const fits =
-      x!.shape.length === indices!.shape.length &&
-      x!.shape.every((s, i) => i === axis || shapesEqual([s], [indices!.shape[i]!]))
-    if (!fits)
+    if (!agreeBeside(axis, x!, indices!))
       throw new TensorError(
         'shape',
         `takeAlongAxis: ${formatType(x!)} and indices ${formatType(indices!)} differ beside axis ${axis}`,
@@ -80,13 +82,13 @@ export function takeAlongAxis(x: Tensor, indices: Tensor, axis = -1): Tensor {
 
 const scatterPrimitive: Primitive<{ readonly axis: number }> = {
   name: 'scatterAdd',
-  infer: ([x, indices, updates]) => {
+  infer: ([x, indices, updates], { axis }) => {
     checkIndices('scatterAdd', indices!)
     sameDType('scatterAdd', [x!, updates!])
-    if (!shapesEqual(indices!.shape, updates!.shape) || indices!.shape.length !== x!.shape.length) {
+    if (!shapesEqual(indices!.shape, updates!.shape) || !agreeBeside(axis, x!, indices!)) {
       throw new TensorError(
         'shape',
-        `scatterAdd: indices ${formatType(indices!)} and updates ${formatType(updates!)} must have one shape, with as many axes as ${formatType(x!)}`,
+        `scatterAdd: indices ${formatType(indices!)} and updates ${formatType(updates!)} must have one shape, that of ${formatType(x!)} beside axis ${axis}`,
       )
     }
     return [{ shape: x!.shape, dtype: x!.dtype }]
@@ -97,7 +99,15 @@ const scatterPrimitive: Primitive<{ readonly axis: number }> = {
     takeAlongAxis(g!, indices!, axis),
   ],
   // ScatterElements adds one update after the other, so repeated indices all count; ScatterND loses some.
-  lower: (e, inputs, { attrs }) => [e.one('ScatterElements', inputs, { axis: attrs.axis, reduction: 'add' })],
+  lower: (e, inputs, { attrs, outputs: [y] }) => {
+    const [x, indices, updates] = inputs as [string, string, string]
+    const scatter = (into: string, values: string) =>
+      e.one('ScatterElements', [into, indices, values], { axis: attrs.axis, reduction: 'add' })
+    // The CPU cannot add halves here: it does so in single precision.
+    return e.onCpuKernels && y!.dtype === 'f16'
+      ? [e.cast(scatter(e.cast(x, 'f32'), e.cast(updates, 'f32')), 'f16')]
+      : [scatter(x, updates)]
+  },
 }
 
 /** x with `updates` added at `indices` along an axis; indices may repeat. */
@@ -167,6 +177,8 @@ interface TopKAttrs {
 const topKPrimitive: Primitive<TopKAttrs> = {
   name: 'topK',
   infer: ([x], { k, axis }) => {
+    if (x!.dtype === 'bool')
+      throw new TensorError('dtype', `topK and sort do not take ${formatType(x!)}; cast it first`)
     const shape = x!.shape.map((size, i) => (i === axis ? k : size))
     return [
       { shape, dtype: x!.dtype },

@@ -51,7 +51,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
       : rest === undefined
         ? undefined
         : shape.map((size, axis) => (axis === free ? rest : size))
-  if (!target || !sizesEqual(sizeOf(target), total)) {
+  const negative = target?.some((size) => typeof size === 'number' && size < 0)
+  if (!target || negative || !sizesEqual(sizeOf(target), total)) {
     throw new TensorError(
       'shape',
       `reshape: ${formatType(x)} has ${total} elements and does not fit ${formatShape(shape)}`,
@@ -63,6 +64,9 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 /** Removes axes of size 1 (all, or those named). */
 export function squeeze(x: Tensor, axes?: readonly number[]): Tensor {
   const chosen = axes?.map((axis) => normalizeAxis('squeeze', axis, x.rank))
+  const wrong = chosen?.find((axis) => x.shape[axis] !== 1)
+  if (wrong !== undefined)
+    throw new TensorError('shape', `squeeze: axis ${wrong} of ${formatType(x)} is not of size 1`)
   return reshape(
     x,
     x.shape.filter((size, axis) => (chosen ? !chosen.includes(axis) : size !== 1)),
@@ -71,7 +75,7 @@ export function squeeze(x: Tensor, axes?: readonly number[]): Tensor {
 
 /** Inserts an axis of size 1 before `axis`. */
 export function expandDims(x: Tensor, axis: number): Tensor {
-  const at = axis < 0 ? axis + x.rank + 1 : axis
+  const at = normalizeAxis('expandDims', axis, x.rank + 1)
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])
 }
 
@@ -200,7 +204,8 @@ export function split(x: Tensor, sizes: number | readonly Size[], axis = 0): rea
   const whole = x.shape[at]!
   const piece = typeof sizes === 'number' ? divideSizes(whole, sizes) : undefined
   const list = typeof sizes === 'number' ? (piece === undefined ? [] : Array<Size>(sizes).fill(piece)) : sizes
-  if (!sizesEqual(list.reduce(addSizes, 0), whole)) {
+  const negative = list.some((size) => typeof size === 'number' && size < 0)
+  if (list.length === 0 || negative || !sizesEqual(list.reduce(addSizes, 0), whole)) {
     throw new TensorError(
       'shape',
       `split: axis ${axis} of ${formatType(x)} cannot be cut into ${typeof sizes === 'number' ? `${sizes} equal pieces` : formatShape(sizes)}`,

@@ -1,7 +1,16 @@
 /** Reductions over axes, cumulative sums and positions of extremes. */
 import { type Shape, type Size, sizeOf } from '../dim.js'
+import type { DType } from '../dtype.js'
 import { TensorError } from '../errors.js'
-import { apply, formatType, normalizeAxis, type Primitive, type Tensor, type VjpContext } from '../tensor.js'
+import {
+  apply,
+  formatType,
+  normalizeAxis,
+  type Primitive,
+  type Tensor,
+  type TensorType,
+  type VjpContext,
+} from '../tensor.js'
 import { stopGradient } from './control.js'
 import { add, cast, div, equal, exp, log, mul, sub, where } from './elementwise.js'
 import { broadcastTo, reshape } from './movement.js'
@@ -31,16 +40,21 @@ function expandReduced(x: Tensor, inputShape: Shape, axes: readonly number[]): T
   )
 }
 
+function refuse(name: string, x: TensorType, ...dtypes: readonly DType[]): void {
+  if (dtypes.includes(x.dtype))
+    throw new TensorError('dtype', `${name} does not take ${formatType(x)}; cast it first`)
+}
+
 function reduction(
   name: string,
   onnx: string,
   vjp: (context: VjpContext<ReduceAttrs>) => readonly (Tensor | undefined)[],
+  ...refused: readonly DType[]
 ) {
   const primitive: Primitive<ReduceAttrs> = {
     name,
     infer: ([x], attrs) => {
-      if (x!.dtype === 'bool')
-        throw new TensorError('dtype', `${name} does not take ${formatType(x!)}; cast it first`)
+      refuse(name, x!, 'bool', ...refused)
       return [{ shape: reduceShape(x!.shape, attrs), dtype: x!.dtype }]
     },
     vjp,
@@ -60,16 +74,28 @@ function reduction(
 }
 
 /** Sum over `axes` (default all). */
-export const sum = reduction('sum', 'ReduceSum', ({ inputs: [x], attrs, cotangents: [g] }) => [
-  broadcastTo(expandReduced(g!, x!.shape, attrs.axes), x!.shape),
-])
+export const sum = reduction(
+  'sum',
+  'ReduceSum',
+  ({ inputs: [x], attrs, cotangents: [g] }) => [
+    broadcastTo(expandReduced(g!, x!.shape, attrs.axes), x!.shape),
+  ],
+  'u8',
+)
 
-/** Mean over `axes` (default all). */
-export const mean = reduction('mean', 'ReduceMean', ({ inputs: [x], attrs, cotangents: [g] }) => {
-  const count = sizeOf(attrs.axes.map((axis) => x!.shape[axis]!))
-  const scaled = typeof count === 'number' ? div(g!, count) : div(g!, elementCount(x!, attrs.axes))
-  return [broadcastTo(expandReduced(scaled, x!.shape, attrs.axes), x!.shape)]
-})
+/** Mean over `axes` (default all); of floating-point numbers only. */
+export const mean = reduction(
+  'mean',
+  'ReduceMean',
+  ({ inputs: [x], attrs, cotangents: [g] }) => {
+    const count = sizeOf(attrs.axes.map((axis) => x!.shape[axis]!))
+    const scaled = typeof count === 'number' ? div(g!, count) : div(g!, elementCount(x!, attrs.axes))
+    return [broadcastTo(expandReduced(scaled, x!.shape, attrs.axes), x!.shape)]
+  },
+  'u8',
+  'i32',
+  'i64',
+)
 
 /** Largest over `axes` (default all); equal largest elements share the gradient. */
 export const max = reduction('max', 'ReduceMax', extremeVjp)
@@ -118,9 +144,10 @@ interface ArgAttrs {
 function argExtreme(name: string, onnx: string) {
   const primitive: Primitive<ArgAttrs> = {
     name,
-    infer: ([x], { axis, keepDims }) => [
-      { shape: reduceShape(x!.shape, { axes: [axis], keepDims }), dtype: 'i32' },
-    ],
+    infer: ([x], { axis, keepDims }) => {
+      refuse(name, x!, 'bool')
+      return [{ shape: reduceShape(x!.shape, { axes: [axis], keepDims }), dtype: 'i32' }]
+    },
     vjp: 'zero',
     lower: (e, [x], { attrs }) => {
       const index = e.one(onnx, [x!], { axis: attrs.axis, keepdims: attrs.keepDims ? 1 : 0 })
@@ -149,7 +176,10 @@ const cumsumPrimitive: Primitive<{
   readonly reverse: boolean
 }> = {
   name: 'cumsum',
-  infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
+  infer: ([x]) => {
+    refuse('cumsum', x!, 'bool', 'u8')
+    return [{ shape: x!.shape, dtype: x!.dtype }]
+  },
   vjp: ({ attrs, cotangents: [g] }) => [apply(cumsumPrimitive, [g!], { ...attrs, reverse: !attrs.reverse })],
   lower: (e, [x], { attrs }) => [
     e.one('CumSum', [x!, e.scalar('i64', attrs.axis)], {
