@@ -63,21 +63,16 @@ const customVjpPrimitive: Primitive<CustomVjpAttrs> = {
 }
 
 /**
- * A function with its own gradient. `forward` gives its results and, after `results`, what else the gradient wants to keep;
- * `backward` gets the inputs, all of these outputs and the cotangents of the results.
+ * A function with its own gradient. `backward` gets the inputs, the results and their cotangents, and returns the
+ * cotangents of the inputs. It may write again what `forward` computed: equal nodes are merged, so nothing is computed twice,
+ * and the rule itself can be differentiated.
  */
 export function customVjp(
-  forward: (...inputs: readonly Tensor[]) => { results: readonly Tensor[]; saved?: readonly Tensor[] },
+  forward: (...inputs: readonly Tensor[]) => readonly Tensor[],
   backward: BackwardRule,
 ): (...inputs: readonly Tensor[]) => readonly Tensor[] {
-  return (...inputs) => {
-    const { results, saved = [] } = forward(...inputs)
-    const outputs = applyAll(customVjpPrimitive, [...inputs, ...results, ...saved], {
-      inputs: inputs.length,
-      backward,
-    })
-    return outputs.slice(0, results.length)
-  }
+  return (...inputs) =>
+    applyAll(customVjpPrimitive, [...inputs, ...forward(...inputs)], { inputs: inputs.length, backward })
 }
 
 // ---- rematerialisation ----
@@ -108,7 +103,7 @@ export function checkpoint<A extends readonly Tree<Tensor>[], R extends Tree<Ten
     const results = leaves<Tensor>(result)
     const { outside } = closeOver(results, inner)
     const run = customVjp(
-      () => ({ results }),
+      () => results,
       ({ inputs: kept, cotangents }) => {
         const late = cotangents.find((g) => g !== undefined)
         if (!late) return kept.map(() => undefined)
