@@ -1,5 +1,15 @@
+export { erf, gelu, logSigmoid, relu, reluSquared, silu, softCap, softplus } from './activation.js'
+export { type AttentionOptions, attention, cachedAttention, rotary } from './attention.js'
 export { constant, full, ones, scalar, zeros } from './constant.js'
 export { addTrees, checkpoint, customVjp, identity, scaleTree, scan, stopGradient } from './control.js'
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  convTranspose1d,
+  convTranspose2d,
+} from './conv.js'
 export {
   abs,
   add,
@@ -55,6 +65,12 @@ export {
 } from './indexing.js'
 export { einsum, type MatmulOptions, matmul } from './linear.js'
 export {
+  type CrossEntropyOptions,
+  crossEntropy,
+  type LinearCrossEntropyOptions,
+  linearCrossEntropy,
+} from './loss.js'
+export {
   broadcastTo,
   concat,
   expandDims,
@@ -70,15 +86,7 @@ export {
   tile,
   transpose,
 } from './movement.js'
-export { argmax, argmin, cumsum, logSumExp, max, mean, min, sum } from './reduce.js'
-export {
-  type ConvOptions,
-  type ConvTransposeOptions,
-  conv1d,
-  conv2d,
-  convTranspose1d,
-  convTranspose2d,
-} from './conv.js'
+export { groupNorm, layerNorm, rmsNorm } from './norm.js'
 export {
   type AvgPoolOptions,
   avgPool1d,
@@ -88,4 +96,18 @@ export {
   maxPool2d,
   type PoolOptions,
 } from './pool.js'
+export {
+  bernoulli,
+  dropout,
+  foldIn,
+  gumbel,
+  type RandomOptions,
+  randomInteger,
+  randomNormal,
+  randomUniform,
+  splitKey,
+  type UniformOptions,
+} from './random.js'
+export { argmax, argmin, cumsum, logSumExp, max, mean, min, sum } from './reduce.js'
 export { type ResizeOptions, resize } from './resize.js'
+export { logSoftmax, softmax } from './softmax.js'
