@@ -69,7 +69,7 @@ export function exportOnnx(
  * @throws TensorError from the user's own line when shapes or dtypes do not fit, DeviceError when the device cannot build it.
  */
 export async function compile<const Args extends readonly unknown[], R>(
-  fn: (...args: Traced<Args> & readonly unknown[]) => R,
+  fn: (...args: { -readonly [K in keyof Args]: Traced<Args[K]> } & unknown[]) => R,
   examples: Args,
   options: CompileOptions,
 ): Promise<Compiled<{ -readonly [K in keyof Args]: Computed<Args[K]> } & unknown[], Computed<R>>> {

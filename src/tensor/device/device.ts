@@ -14,8 +14,8 @@ export interface LoadOptions {
   /** Outputs stay on the device (no effect where the device is the host). */
   readonly keepOnDevice?: boolean
   /**
-   * Pairs [input, output] of equal type: the input is given up and its memory may take the output.
-   * The caller guarantees that nothing reads the input once the output is being written.
+   * Pairs [input, output] of equal type: the input is given up. On the host the output is written over it (the caller
+   * guarantees that nothing reads the input once the output is being written); device memory is freed after the call.
    */
   readonly aliases?: readonly (readonly [input: number, output: number])[]
   /** Writes a trace of every kernel to files that start with this. */

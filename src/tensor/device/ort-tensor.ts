@@ -37,14 +37,9 @@ export class OrtBuffer implements DeviceBuffer {
     return this.#read(this.tensor)
   }
 
-  /** The memory now belongs to the result of a call: this array is finished, the memory is not. */
-  giveAway(): void {
-    this.#gone = 'donated to a call'
-  }
-
-  dispose(): void {
+  dispose(why = 'disposed'): void {
     if (this.#gone) return
-    this.#gone = 'disposed'
+    this.#gone = why
     this.#tensor.dispose()
   }
 }
@@ -70,7 +65,7 @@ export function storedData(dtype: DType, data: Ort.Tensor.DataType): TypedArray 
   return dtype === 'f16' ? new Uint16Array(view.buffer, view.byteOffset, view.length) : view
 }
 
-/** A model that passes `in` on to `out`: what moves elements between a device and the host. */
+/** A model that passes `in` on to `out`: what brings elements from a device to the host. */
 export function copyModel(dtype: DType, rank: number): Uint8Array {
   const emitter = new Emitter('cpu', () => [])
   // Names stand for axes of any size.

@@ -32,7 +32,7 @@ export class OrtDevice implements Device {
   readonly kind: DeviceKind
   readonly ort: OrtPackage
   readonly #settings: OrtSettings
-  readonly #copiers = new Map<string, Promise<Ort.InferenceSession>>()
+  readonly #readers = new Map<string, Promise<Ort.InferenceSession>>()
   #lastCall: Promise<unknown> = Promise.resolve()
 
   constructor(settings: OrtSettings) {
@@ -112,26 +112,19 @@ export class OrtDevice implements Device {
     return new NDArray(dtype, tensor.dims, buffer)
   }
 
-  /** A copy of the array in memory of the device that nothing else refers to. */
-  async copyToDevice(array: NDArray): Promise<Ort.Tensor> {
-    const session = await this.#copier('to', array.dtype, array.shape.length)
-    return (await this.call(() => session.run({ in: this.tensorOf(array) }))).out!
-  }
-
   /** Reads through a session that copies to the host: ONNX Runtime's own `getData` can end the process. */
   async #read(dtype: DType, tensor: Ort.Tensor): Promise<TypedArray> {
-    const session = await this.#copier('from', dtype, tensor.dims.length)
+    const session = await this.#reader(dtype, tensor.dims.length)
     return storedData(dtype, (await this.call(() => session.run({ in: tensor }))).out!.data)
   }
 
-  #copier(direction: 'to' | 'from', dtype: DType, rank: number): Promise<Ort.InferenceSession> {
-    const key = `${direction} ${dtype}[${rank}]`
-    const known = this.#copiers.get(key)
+  #reader(dtype: DType, rank: number): Promise<Ort.InferenceSession> {
+    const key = `${dtype}[${rank}]`
+    const known = this.#readers.get(key)
     if (known) return known
-    const preferredOutputLocation = direction === 'to' ? 'gpu-buffer' : 'cpu'
-    const session = this.createSession(copyModel(dtype, rank), { preferredOutputLocation })
-    this.#copiers.set(key, session)
-    return session
+    const reader = this.createSession(copyModel(dtype, rank))
+    this.#readers.set(key, reader)
+    return reader
   }
 
   #inTurn<T>(call: () => Promise<T>): Promise<T> {
@@ -176,23 +169,19 @@ class OrtExecutable implements Executable {
     options: LoadOptions,
   ): Promise<OrtExecutable> {
     const resident = options.keepOnDevice && device.hasMemory
-    // With a preferred location the runtime ignores the memory that it is given for an output.
-    const location = resident && !options.aliases?.length ? ('gpu-buffer' as const) : undefined
     const session = await device.createSession(model.bytes, {
-      ...(location ? { preferredOutputLocation: location } : {}),
+      ...(resident ? { preferredOutputLocation: 'gpu-buffer' as const } : {}),
       ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
     })
     return new OrtExecutable(device, session, model, outputs, options)
   }
 
   async run(inputs: readonly NDArray[]): Promise<readonly NDArray[]> {
-    const { keepOnDevice } = this.#options
     if (this.#model.stop) return this.#runInPlace(inputs)
-    if (keepOnDevice && this.#device.hasMemory && this.#inputOf.size > 0)
-      return this.#runInDeviceMemory(inputs)
     const feeds = this.#feeds(inputs)
     const results = await this.#device.call(() => this.#session.run(feeds))
-    return this.#collect(results)
+    this.#freeDonated(inputs)
+    return this.#model.outputs.map((name, i) => this.#device.arrayOf(this.#outputs[i]!.dtype, results[name]!))
   }
 
   /**
@@ -224,34 +213,6 @@ class OrtExecutable implements Executable {
     return arrays.map((array) => new NDArray(array.dtype, array.shape, array.data))
   }
 
-  /**
-   * Runs with aliased outputs written over their inputs in the device's memory, so that a training state is there once and
-   * not twice. Inputs that are still on the host move there first; the other outputs, a loss or a metric, come to the host.
-   */
-  async #runInDeviceMemory(inputs: readonly NDArray[]): Promise<readonly NDArray[]> {
-    const feeds = this.#feeds(inputs)
-    const fetches: Record<string, Ort.Tensor | null> = Object.fromEntries(
-      this.#model.outputs.map((name) => [name, null]),
-    )
-    const shared = sharedMemory(inputs)
-    const taken: OrtBuffer[] = []
-    const written: Record<string, Ort.Tensor> = {}
-    for (const [output, input] of this.#inputOf) {
-      const array = inputs[input]!
-      const buffer = shared.has(input) ? undefined : this.#device.bufferOf(array)
-      if (buffer) taken.push(buffer)
-      const tensor = buffer ? buffer.tensor : await this.#device.copyToDevice(array)
-      written[this.#model.outputs[output]!] = tensor
-      const name = this.#model.inputs[input]
-      if (name !== undefined) feeds[name] = tensor
-    }
-    const results = await this.#device.call(() =>
-      this.#session.run(feeds, { ...fetches, ...written } as Record<string, Ort.Tensor>),
-    )
-    for (const buffer of taken) buffer.giveAway()
-    return this.#collect({ ...results, ...written })
-  }
-
   async dispose(): Promise<void> {
     if (this.#options.profile) this.#session.endProfiling()
     await this.#session.release()
@@ -265,8 +226,16 @@ class OrtExecutable implements Executable {
     return feeds
   }
 
-  #collect(results: Readonly<Record<string, Ort.OnnxValue>>): NDArray[] {
-    return this.#model.outputs.map((name, i) => this.#device.arrayOf(this.#outputs[i]!.dtype, results[name]!))
+  /**
+   * Frees the device memory of donated inputs, for the next call to use. Writing results over them is not possible: WebGPU
+   * forbids a kernel to read and write one buffer.
+   */
+  #freeDonated(inputs: readonly NDArray[]): void {
+    const donated = [...this.#inputOf.values()].filter((i) => inputs[i]!.buffer)
+    if (donated.length === 0) return
+    const shared = sharedMemory(inputs)
+    for (const i of donated)
+      if (!shared.has(i)) this.#device.bufferOf(inputs[i]!)?.dispose('donated to a call')
   }
 }
 

@@ -154,6 +154,19 @@ export class Emitter {
     return body.graph
   }
 
+  /**
+   * Names under which values can be outputs of this graph: each produced by a node of its own. The others (inputs, constants,
+   * repeats) get one by a copy.
+   */
+  outputNames(results: readonly string[]): string[] {
+    const taken = new Set<string>()
+    return results.map((result) => {
+      const name = this.graph.produces(result) && !taken.has(result) ? result : this.one('Identity', [result])
+      taken.add(name)
+      return name
+    })
+  }
+
   unsupported(what: string): never {
     throw new DeviceError('unsupported', `${what} does not run on the device '${this.device}'`)
   }

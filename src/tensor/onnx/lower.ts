@@ -42,13 +42,9 @@ export function lower(
     emitter.bindAxes(name, tensor.shape)
     return name
   })
-  const results = lowerInto(emitter, graph, inputs)
-  const outputs = results.map((result, index) => {
-    // A separate name for each output: an input or another output may be the same value.
-    const name = `out${index}`
-    emitter.graph.node('Identity', '', name, [result], [name], {})
+  const outputs = emitter.outputNames(lowerInto(emitter, graph, inputs))
+  outputs.forEach((name, index) => {
     emitter.graph.output(name, graph.outputs[index]!.dtype, graph.outputs[index]!.shape)
-    return name
   })
   return { bytes: modelProto(emitter.graph, OPSET), inputs, outputs, stop }
 }

@@ -16,7 +16,13 @@ export class GraphProto {
   readonly #body = new ProtobufWriter()
   readonly #initializers = new ProtobufWriter()
   readonly #io = new ProtobufWriter()
+  readonly #produced = new Set<string>()
   nodeCount = 0
+
+  /** Whether a node of this graph (not an input or a constant) computes the value. */
+  produces(name: string): boolean {
+    return this.#produced.has(name)
+  }
 
   node(
     type: string,
@@ -28,7 +34,10 @@ export class GraphProto {
   ): void {
     const node = new ProtobufWriter()
     for (const input of inputs) node.string(1, input)
-    for (const output of outputs) node.string(2, output)
+    for (const output of outputs) {
+      node.string(2, output)
+      this.#produced.add(output)
+    }
     node.string(3, name).string(4, type)
     for (const [key, value] of Object.entries(attributes)) node.message(5, attributeProto(key, value))
     if (domain) node.string(7, domain)

@@ -81,7 +81,10 @@ export function constantValue(tensor: Tensor): number | undefined {
   if ((tensor.node.primitive as unknown) !== constantPrimitive) return undefined
   const { value } = tensor.node.attrs as ConstantAttrs
   if (typeof value === 'number') return value
-  return value.length === 1 && tensor.dtype !== 'f16' ? Number(value[0]) : undefined
+  if (value.length !== 1 || tensor.dtype === 'f16') return undefined
+  // Past 2^53 the number would be another.
+  const known = Number(value[0])
+  return typeof value[0] === 'bigint' && !Number.isSafeInteger(known) ? undefined : known
 }
 
 /** A tensor, or a number as a scalar of the given dtype. */

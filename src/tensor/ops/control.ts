@@ -148,15 +148,9 @@ const scanPrimitive: Primitive<ScanAttrs> = {
         .slice(carries, carries + sequences)
         .map((name) => inner.one('Gather', [name, step!], { axis: 0 }))
       const results = lower([...carried, ...current, ...operands.slice(carries + sequences)])
-      // Each output needs a name of its own, produced inside the body.
-      const outputs = results.map((name, i) => ({
-        name: inner.one('Identity', [name]),
-        type: body.outputs[i]!,
-      }))
-      return [
-        { name: inner.one('Identity', [running!]), type: { shape: [], dtype: 'bool' as const } },
-        ...outputs,
-      ]
+      const names = inner.outputNames([running!, ...results])
+      const types = [{ shape: [], dtype: 'bool' as const }, ...body.outputs]
+      return names.map((name, i) => ({ name, type: types[i]! }))
     })
     return e.op(
       'Loop',

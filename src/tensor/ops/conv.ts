@@ -8,42 +8,19 @@
 import { addSizes, isStatic, type Shape, sizeOf, sizesEqual, subtractSizes } from '../dim.js'
 import { isFloat } from '../dtype.js'
 import { TensorError } from '../errors.js'
-import type { Emitter } from '../onnx/emitter.js'
-import {
-  apply,
-  formatType,
-  type Node,
-  type Primitive,
-  sameDType,
-  type Tensor,
-  type TensorType,
-} from '../tensor.js'
+import { apply, formatType, type Primitive, sameDType, type Tensor, type TensorType } from '../tensor.js'
+import { type ConvAttrs, type ConvTransposeAttrs, lowerConv, lowerConvTranspose } from './conv-lower.js'
 import { reshape, slice, transpose } from './movement.js'
 import { sum } from './reduce.js'
 import {
   coveredSize,
-  emitPad,
-  emitWindows,
-  extent,
   type PerAxis,
   perAxis,
-  positions,
   slideShape,
   type Window,
   type WindowOptions,
-  windowAttributes,
   windowOf,
 } from './window.js'
-
-interface ConvAttrs {
-  readonly window: Window
-  readonly groups: number
-}
-
-interface ConvTransposeAttrs extends ConvAttrs {
-  /** Elements added to the end of each spatial axis, less than the stride. */
-  readonly outputPadding: readonly number[]
-}
 
 /** Inputs: x, w and, if there is one, the bias [O]. */
 const convPrimitive: Primitive<ConvAttrs> = {
@@ -59,11 +36,9 @@ const convPrimitive: Primitive<ConvAttrs> = {
     wanted[1] ? convWeightGradient(x!, g!, attrs) : undefined,
     wanted[2] ? biasGradient(g!) : undefined,
   ],
-  lower: (e, inputs, node) => {
-    if (e.onCpuKernels && node.outputs[0]!.dtype === 'f64') return [convByMatmul(e, inputs, node)]
-    const { window, groups } = node.attrs
-    return [e.one('Conv', inputs, { ...windowAttributes(window), group: groups })]
-  },
+  lower: (e, names, { inputs: [x, w], outputs: [y], attrs }) => [
+    lowerConv(e, names, { x: x!.shape, w: w!.shape, y: y! }, attrs),
+  ],
 }
 
 /** Inputs: x, w and, if there is one, the bias [O]. */
@@ -90,12 +65,9 @@ const convTransposePrimitive: Primitive<ConvTransposeAttrs> = {
     wanted[1] ? convWeightGradient(g!, x!, { window, groups }) : undefined,
     wanted[2] ? biasGradient(g!) : undefined,
   ],
-  lower: (e, inputs, node) => {
-    if (e.onCpuKernels && node.outputs[0]!.dtype === 'f64') return [convTransposeByMatmul(e, inputs, node)]
-    const { window, groups, outputPadding } = node.attrs
-    const attributes = { ...windowAttributes(window), group: groups, output_padding: outputPadding }
-    return [e.one('ConvTranspose', inputs, attributes)]
-  },
+  lower: (e, names, { inputs: [x, w], outputs: [y], attrs }) => [
+    lowerConvTranspose(e, names, { x: x!.shape, w: w!.shape, y: y! }, attrs),
+  ],
 }
 
 function checkOperands(
@@ -162,94 +134,6 @@ function biasGradient(g: Tensor): Tensor {
   return sum(
     g,
     g.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis])),
-  )
-}
-
-// ---- double precision: ONNX Runtime's CPU kernels are single precision only ----
-
-/** Convolution as one matrix product over the windows ("im2col"). */
-function convByMatmul(e: Emitter, [x, w, bias]: readonly string[], node: Node<ConvAttrs>): string {
-  const { window, groups } = node.attrs
-  const [batch, outputs, ...count] = staticShape(node.outputs[0]!)
-  const inner = product(staticShape(node.inputs[1]!).slice(1))
-  const windows = emitWindows(e, x!, window, count, node.outputs[0]!.dtype)
-  const columns = e.one('Reshape', [windows, e.ints([batch!, groups, inner, product(count)])])
-  const rows = e.one('Reshape', [w!, e.ints([groups, outputs! / groups, inner])])
-  const result = e.one('Reshape', [e.one('MatMul', [rows, columns]), e.ints([batch!, outputs!, ...count])])
-  return addBias(e, result, bias, outputs!, count.length)
-}
-
-/** The reverse: one matrix product, whose columns are added back where their windows were ("col2im"). */
-function convTransposeByMatmul(
-  e: Emitter,
-  [x, w, bias]: readonly string[],
-  node: Node<ConvTransposeAttrs>,
-): string {
-  const { window, groups, outputPadding } = node.attrs
-  const [batch, channels, ...size] = staticShape(node.inputs[0]!)
-  const [, outputs, ...out] = staticShape(node.outputs[0]!)
-  const { dtype } = node.outputs[0]!
-  const taps = positions(window.kernel)
-  const perGroup = outputs! / groups
-  const rows = e.one('Reshape', [w!, e.ints([groups, channels! / groups, perGroup * taps.length])])
-  const columns = e.one('Reshape', [x!, e.ints([batch!, groups, channels! / groups, product(size)])])
-  const spread = e.one('Reshape', [
-    e.one('MatMul', [e.one('Transpose', [rows], { perm: [0, 2, 1] }), columns]),
-    e.ints([batch!, outputs!, taps.length, ...size.flatMap((n) => [n, 1])]),
-  ])
-  // Zeros between neighbours: [n, 1] -> [n, stride] -> [n * stride].
-  const apart = e.one('Reshape', [
-    emitPad(
-      e,
-      spread,
-      [
-        [0, 0],
-        [0, 0],
-        [0, 0],
-        ...window.stride.flatMap((s) => [
-          [0, 0],
-          [0, s - 1],
-        ]),
-      ],
-      dtype,
-    ),
-    e.ints([batch!, outputs!, taps.length, ...size.map((n, i) => n * window.stride[i]!)]),
-  ])
-  const spatial = size.map((_, i) => i + 2)
-  const whole = size.map((n, i) => (n - 1) * window.stride[i]! + extent(window, i) + outputPadding[i]!)
-  const placed = taps.map((tap, t) => {
-    const one = e.one('Squeeze', [
-      e.one('Slice', [apart, e.ints([t]), e.ints([t + 1]), e.ints([2])]),
-      e.ints([2]),
-    ])
-    const sides = tap.map((k, i) => {
-      const before = k * window.dilation[i]!
-      // A negative pad cuts the zeros after the last element.
-      return [before, whole[i]! - before - size[i]! * window.stride[i]!] as const
-    })
-    return emitPad(e, one, [[0, 0], [0, 0], ...sides], dtype)
-  })
-  const total = placed.length === 1 ? placed[0]! : e.one('Sum', placed)
-  const starts = window.padding.map(([before]) => before)
-  const ends = starts.map((start, i) => start + out[i]!)
-  const result = e.one('Slice', [total, e.ints(starts), e.ints(ends), e.ints(spatial)])
-  return addBias(e, result, bias, outputs!, out.length)
-}
-
-function addBias(e: Emitter, x: string, bias: string | undefined, channels: number, axes: number): string {
-  if (bias === undefined) return x
-  return e.one('Add', [x, e.one('Reshape', [bias, e.ints([channels, ...Array<number>(axes).fill(1)])])])
-}
-
-function product(sizes: readonly number[]): number {
-  return sizes.reduce((a, b) => a * b, 1)
-}
-
-function staticShape(x: TensorType): readonly number[] {
-  if (isStatic(x.shape)) return x.shape
-  throw new TensorError(
-    'shape',
-    `conv: in double precision on the CPU ${formatType(x)} must have a static shape`,
   )
 }
 

@@ -49,7 +49,9 @@ function attrsKey(attrs: unknown): string | undefined {
     if (ArrayBuffer.isView(value)) {
       const data = value as unknown as ArrayLike<unknown>
       if (data.length > 64) mergeable = false
-      return mergeable ? `${value.constructor.name}:${Array.from(data).join()}` : ''
+      return mergeable
+        ? `${value.constructor.name}:${Array.from(data, (x) => (Object.is(x, -0) ? '-0' : x)).join()}`
+        : ''
     }
     return value instanceof Dim ? value.toString() : value
   })

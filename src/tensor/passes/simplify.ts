@@ -1,6 +1,6 @@
 /** Constant folding and algebraic clean-up. Rules are exact in floating point unless a comment says otherwise. */
 import { shapesEqual } from '../dim.js'
-import { type DType, isFloat, toTypedArray } from '../dtype.js'
+import { type DType, isFloat, toNumbers, toTypedArray } from '../dtype.js'
 import { type Graph, rewrite } from '../graph.js'
 import { constantPrimitive, constantValue, full } from '../ops/constant.js'
 import { mul, neg } from '../ops/elementwise.js'
@@ -22,13 +22,14 @@ const foldScalars: Rule = (node, inputs) => {
   if (values.some((value) => value === undefined)) return undefined
   const { shape, dtype } = node.outputs[0]!
   if (dtype === 'i64' || dtype === 'f16') return undefined
-  const result = evaluate(...(values as number[]))
-  if (!isFloat(dtype) && !Number.isFinite(result)) return undefined
+  const result = evaluate(...inputs.map((x, i) => roundTo(x.dtype, values[i]!)))
+  if (!isFloat(dtype) && !Number.isSafeInteger(Math.trunc(result))) return undefined
   return full(shape, roundTo(dtype, result), dtype)
 }
 
+/** The element of `dtype` nearest to a number. */
 function roundTo(dtype: DType, value: number): number {
-  return Number(toTypedArray(dtype, [value])[0])
+  return toNumbers(dtype, toTypedArray(dtype, [value]))[0]!
 }
 
 /** Casts and broadcasts of one number are that number. */
@@ -51,7 +52,9 @@ const dropNeutral: Rule = (node, inputs) => {
   const left = constantValue(a!)
   const right = constantValue(b!)
   if (name === 'add') return left === 0 ? keep(b!) : right === 0 ? keep(a!) : undefined
-  if (name === 'sub') return right === 0 ? keep(a!) : left === 0 && keep(b!) ? neg(b!) : undefined
+  const negates = name === 'sub' && left === 0 && b!.dtype !== 'u8' && keep(b!)
+  if (negates) return neg(negates)
+  if (name === 'sub') return right === 0 ? keep(a!) : undefined
   if (name === 'mul') return left === 1 ? keep(b!) : right === 1 ? keep(a!) : undefined
   if (name === 'div' || name === 'pow') return right === 1 ? keep(a!) : undefined
   return undefined
@@ -64,7 +67,7 @@ const chooseSide: Rule = (node, inputs) => {
   return broadcastTo(inputs[condition ? 1 : 2]!, shapeOf(node))
 }
 
-/** Multiplication by constants is collected: (x*c)*d = x*(cd). Rounds once instead of twice. */
+/** Multiplication by constants is collected: (x*c)*d = x*(cd), unless cd leaves the range. Rounds once instead of twice. */
 const collectFactors: Rule = (node, inputs) => {
   if (node.primitive.name !== 'mul') return undefined
   const [x, c] = constantValue(inputs[1]!) === undefined ? [inputs[1]!, inputs[0]!] : [inputs[0]!, inputs[1]!]
@@ -74,7 +77,13 @@ const collectFactors: Rule = (node, inputs) => {
   const inner = constantValue(q) ?? constantValue(p)
   const rest = constantValue(q) === undefined ? q : p
   if (inner === undefined || !shapesEqual(rest.shape, x.shape)) return undefined
-  return mul(rest, outer * inner)
+  return isModerate(outer * inner, x.dtype) ? mul(rest, outer * inner) : undefined
+}
+
+/** Whether a factor is far from overflow and underflow. */
+function isModerate(factor: number, dtype: DType): boolean {
+  if (dtype === 'f16') return false
+  return factor === 0 || (Math.abs(factor) > 1e-30 && Math.abs(factor) < (isFloat(dtype) ? 1e30 : 2 ** 53))
 }
 
 /** reshape(reshape(x)) and transpose(transpose(x)) are one. */
@@ -149,12 +158,12 @@ const intoMatmul: Rule = (node, inputs, uses) => {
   const product = inputs[1 - at]
   if (at < 0 || !product || !is(product.node, matmulPrimitive)) return undefined
   const original = node.inputs[1 - at]!
-  if ((uses.get(original) ?? 0) > 1) return undefined
+  if ((uses.get(original) ?? 2) > 1) return undefined
   const attrs = product.node.attrs as MatmulAttrs
-  return product.node.with(product.node.inputs, {
-    ...attrs,
-    alpha: attrs.alpha * constantValue(inputs[at]!)!,
-  } as never).outputs[0]
+  const alpha = attrs.alpha * constantValue(inputs[at]!)!
+  // The attribute is a single-precision number.
+  if (product.dtype === 'f64' && Math.fround(alpha) !== alpha) return undefined
+  return product.node.with(product.node.inputs, { ...attrs, alpha } as never).outputs[0]
 }
 
 function swapsLastTwo(perm: readonly number[]): boolean {
@@ -194,6 +203,8 @@ export function simplify(graph: Graph, rules: readonly Rule[] = Object.values(si
       if (!next || next === current) break
       current = next
     }
+    if (current !== node.outputs[0])
+      uses.set(current, (uses.get(current) ?? 0) + (uses.get(node.outputs[0]!) ?? 0))
     return [current]
   })
 }
