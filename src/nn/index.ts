@@ -1,0 +1,13 @@
+export {
+  type Initializer,
+  initialize,
+  kaimingInit,
+  normalInit,
+  onesInit,
+  type ParameterSpec,
+  parameter,
+  xavierInit,
+  zerosInit,
+} from './initialize.js'
+export { type Activation, activations, linear, type MlpWeights, mlp, norm, type NormOptions } from './layers.js'
+export { type RotaryTable, rotaryTable } from './rotary.js'

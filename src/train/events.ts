@@ -1,0 +1,39 @@
+/** What a training stage reports while it works. The command line draws it; a server can stream it. */
+
+export type TrainEvent =
+  | { readonly type: 'message'; readonly text: string }
+  | { readonly type: 'warning'; readonly text: string }
+  /** Every setting the run uses, chosen or derived, in the order to print. */
+  | { readonly type: 'settings'; readonly settings: Readonly<Record<string, string | number | boolean>> }
+  /** Longer preparation: reading, training a tokenizer, encoding. `total` is absent where it is not known. */
+  | { readonly type: 'progress'; readonly label: string; readonly done: number; readonly total?: number; readonly unit: string }
+  | StepEvent
+  | EvalEvent
+  | { readonly type: 'sample'; readonly step: number; readonly prompt: string; readonly text: string }
+  | { readonly type: 'checkpoint'; readonly step: number; readonly dir: string }
+
+/** A logged optimizer step; also one line of metrics.jsonl. */
+export interface StepEvent {
+  readonly type: 'step'
+  /** Steps done, this one included; the first is 1. */
+  readonly step: number
+  readonly steps: number
+  /** Nats per token. */
+  readonly loss: number
+  readonly lr: number
+  readonly gradNorm: number
+  readonly tokensPerSecond: number
+  readonly secondsLeft: number
+}
+
+/** Loss on held-out data. */
+export interface EvalEvent {
+  readonly type: 'eval'
+  readonly step: number
+  /** Nats per token. */
+  readonly loss: number
+  readonly perplexity: number
+  readonly bitsPerByte: number
+}
+
+export type OnEvent = (event: TrainEvent) => void
