@@ -41,7 +41,7 @@ export function lowerConvTranspose(
   attrs: ConvTransposeAttrs,
 ): string {
   const { window, groups, outputPadding } = attrs
-  if (e.onCpuKernels && isConvolution(window)) return convTransposeByConv(e, names, types, attrs)
+  if (e.onCpuKernels && isConvolution(types, window)) return convTransposeByConv(e, names, types, attrs)
   if (e.onCpuKernels && types.y.dtype === 'f64') return convTransposeByMatmul(e, names, types, attrs)
   const attributes = { ...windowAttributes(window), group: groups, output_padding: outputPadding }
   return e.one('ConvTranspose', names, attributes)
@@ -84,10 +84,14 @@ function convByMatmul(e: Emitter, [x, w, bias]: Names, types: Types, { window, g
   return addBias(e, result, bias, outputs!, count.length)
 }
 
-/** With a stride of 1, and no more padding than a window reaches, the transpose is itself a convolution. */
-function isConvolution(window: Window): boolean {
+/**
+ * With a stride of 1, and no more padding than a window reaches, the transpose is itself a convolution: a faster one, unless
+ * the weights, which must be turned round, are more than the input.
+ */
+function isConvolution({ x, w }: Types, window: Window): boolean {
   const inside = window.padding.every((sides, i) => sides.every((n) => n < extent(window, i)))
-  return inside && window.stride.every((n) => n === 1)
+  const lightWeights = !isStatic(x) || product(requireStatic(w)) < product(x)
+  return inside && lightWeights && window.stride.every((n) => n === 1)
 }
 
 /** A convolution by the weights turned round, their channels exchanged. */
@@ -100,7 +104,10 @@ function convTransposeByConv(
   const [channels, outputs, ...kernel] = requireStatic(types.w)
   const axes = kernel.map((_, i) => i)
   const each = (value: number) => e.ints(axes.map(() => value))
-  const turned = e.one('Slice', [w!, each(-1), each(-(2 ** 31)), e.ints(axes.map((i) => i + 2)), each(-1)])
+  const turned =
+    product(kernel) === 1
+      ? w!
+      : e.one('Slice', [w!, each(-1), each(-(2 ** 31)), e.ints(axes.map((i) => i + 2)), each(-1)])
   const grouped = e.one('Reshape', [turned, e.ints([groups, channels! / groups, outputs!, ...kernel])])
   const exchanged = e.one('Transpose', [grouped], { perm: [0, 2, 1, ...axes.map((i) => i + 3)] })
   const shape = [groups * outputs!, channels! / groups, ...kernel]

@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest'
+import { grad } from '../autodiff.js'
+import { compile } from '../compile.js'
 import { dim } from '../dim.js'
 import { input } from '../graph.js'
-import type { Tensor } from '../tensor.js'
+import type { NDArray } from '../ndarray.js'
+import type { Tensor, TensorType } from '../tensor.js'
 import { convCases, expectReference } from '../testing/conv-cases.js'
-import { gradcheck, random, run } from '../testing/gradcheck.js'
+import { gradcheck, random, run, testDevice } from '../testing/gradcheck.js'
 import { conv1d, conv2d, convTranspose1d, convTranspose2d } from './conv.js'
+import { square } from './elementwise.js'
+import { sum } from './reduce.js'
 
 type Inputs = Record<string, Tensor>
 
@@ -28,6 +33,28 @@ describe('conv1d and conv2d', () => {
   it('have single-precision gradients near central differences (step 1e-2)', async () => {
     const fn = (x: Tensor, w: Tensor) => conv2d(x, w, { stride: 2, padding: 1, dilation: 2, groups: 3 })
     await gradcheck(fn as never, [random([2, 3, 8, 9]), random([6, 1, 3, 3])], { dtype: 'f32', elements: 12 })
+  })
+
+  it('have the gradient of the gradient where the window has few places', async () => {
+    const fn = (x: Tensor, w: Tensor) => conv2d(x, w, { stride: 2, padding: [[1, 0], 1], dilation: [1, 2] })
+    await gradcheck(fn as never, [random([2, 3, 7, 9]), random([2, 3, 4, 4])], { second: true, elements: 12 })
+  })
+
+  it('have the gradient of the gradient at stride 1, where a transpose is a convolution', async () => {
+    const fn = (x: Tensor, w: Tensor) => conv1d(x, w, { padding: [[4, 0]], dilation: 2, groups: 2 })
+    await gradcheck(fn as never, [random([2, 4, 13]), random([6, 2, 3])], { second: true, elements: 12 })
+  })
+
+  it('train with a dynamic batch as with a static one', async () => {
+    const [x, w] = [random([3, 4, 6, 5]), random([6, 2, 3, 3], { seed: 2 })]
+    const step = (x: Tensor, w: Tensor) =>
+      grad((t: Tensor) => sum(square(conv2d(x, t, { stride: 2, groups: 2 }))))(w)
+    const types = [{ shape: [dim('B'), 4, 6, 5], dtype: 'f32' }, w] as [TensorType, NDArray]
+    const dynamic = await compile(step as never, types, { device: testDevice })
+    const found = await (dynamic as unknown as (...xs: NDArray[]) => Promise<NDArray>)(x, w)
+    const expected = await run(step, [x, w])
+    expect(found.data).toEqual(expected.data)
+    await dynamic.dispose()
   })
 
   it('take a dynamic batch, and a dynamic length where the stride is 1', async () => {

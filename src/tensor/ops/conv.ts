@@ -5,7 +5,17 @@
  * The three gradients stay within these two operations (Dumoulin and Visin 2016, "A guide to convolution arithmetic for
  * deep learning"), so gradients of gradients follow.
  */
-import { addSizes, isStatic, type Shape, sizeOf, sizesEqual, subtractSizes } from '../dim.js'
+import {
+  addSizes,
+  divideSizes,
+  isStatic,
+  multiplySizes,
+  type Shape,
+  type Size,
+  sizeOf,
+  sizesEqual,
+  subtractSizes,
+} from '../dim.js'
 import { isFloat } from '../dtype.js'
 import { TensorError } from '../errors.js'
 import { apply, formatType, type Primitive, sameDType, type Tensor, type TensorType } from '../tensor.js'
@@ -27,8 +37,8 @@ const convPrimitive: Primitive<ConvAttrs> = {
   name: 'conv',
   infer: (inputs, { window, groups }) => {
     const [x, w] = inputs as [TensorType, TensorType]
-    const outputs = w.shape[0] as number
-    checkOperands('conv', inputs, w.shape[1] as number, groups, outputs)
+    const outputs = w.shape[0]!
+    checkOperands('conv', inputs, multiplySizes(w.shape[1]!, groups), groups, outputs)
     return [{ shape: [x.shape[0]!, outputs, ...slideShape('conv', x, window)], dtype: x.dtype }]
   },
   vjp: ({ inputs: [x, w], attrs, cotangents: [g], wanted }) => [
@@ -46,8 +56,8 @@ const convTransposePrimitive: Primitive<ConvTransposeAttrs> = {
   name: 'convTranspose',
   infer: (inputs, { window, groups, outputPadding }) => {
     const [x, w] = inputs as [TensorType, TensorType]
-    const outputs = (w.shape[1] as number) * groups
-    checkOperands('convTranspose', inputs, (w.shape[0] as number) / groups, groups, outputs)
+    const outputs = multiplySizes(w.shape[1]!, groups)
+    checkOperands('convTranspose', inputs, w.shape[0]!, groups, outputs)
     const spatial = x.shape
       .slice(2)
       .map((size, i) => addSizes(coveredSize(window, size, i), outputPadding[i]!))
@@ -73,20 +83,21 @@ const convTransposePrimitive: Primitive<ConvTransposeAttrs> = {
 function checkOperands(
   name: string,
   inputs: readonly TensorType[],
-  channelsPerGroup: number,
+  channels: Size,
   groups: number,
-  outputs: number,
+  outputs: Size,
 ): void {
   const [x, w, bias] = inputs as [TensorType, TensorType, TensorType?]
   const dtype = sameDType(name, inputs)
   if (!isFloat(dtype)) throw new TensorError('dtype', `${name} does not take ${formatType(x)}; cast it first`)
-  if (!sizesEqual(x.shape[1]!, channelsPerGroup * groups) || outputs % groups !== 0) {
+  const divides = [channels, outputs].every((size) => divideSizes(size, groups) !== undefined)
+  if (!sizesEqual(x.shape[1]!, channels) || !divides) {
     throw new TensorError(
       'shape',
       `${name}: ${formatType(x)} with weights ${formatType(w)} in ${groups} group(s): the channels do not fit`,
     )
   }
-  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outputs)) {
+  if (bias && (bias.shape.length !== 1 || !sizesEqual(bias.shape[0]!, outputs))) {
     throw new TensorError('shape', `${name}: the bias is ${formatType(bias)}, not [${outputs}]`)
   }
 }
@@ -110,7 +121,7 @@ export function convTransposeBy(g: Tensor, w: Tensor, shape: Shape, window: Wind
 function convWeightGradient(x: Tensor, g: Tensor, { window, groups }: ConvAttrs): Tensor {
   const [batch, channels, ...spatial] = x.shape
   const axes = spatial.map((_, i) => i)
-  const perGroup = (channels as number) / groups
+  const perGroup = divideSizes(channels!, groups)!
   const grouped = reshape(x, [batch!, groups, perGroup, ...spatial])
   const folded = reshape(transpose(grouped, [2, 1, 0, ...axes.map((i) => i + 3)]), [
     perGroup,
