@@ -132,8 +132,8 @@ function bindArguments(
 }
 
 /**
- * Which outputs may be written over which inputs: pairs of equal static type, in order, where every reader of the input is
- * certain to have run before the node that writes the output (it is an ancestor of it, or it is that node).
+ * Which outputs may be written over which inputs: pairs of equal static type, in order, where the output is computed
+ * element by element, and every other reader of the input is certain to have run before.
  */
 function donations(
   graph: Graph,
@@ -158,14 +158,50 @@ function donations(
     })
     if (output === undefined) continue
     free.delete(output)
-    const writer = graph.outputs[output]!.node
-    const before = ancestors(writer)
-    const safe = (readers.get(tensor) ?? []).every((node) => node === writer || before.has(node))
-    if (safe && (writer.primitive.evaluate || writer === tensor.node)) pairs.push([at, output])
+    if (canOverwrite(tensor, graph.outputs[output]!.node, graph, readers)) pairs.push([at, output])
   }
   return pairs
 }
 
-function ancestors(node: Node): Set<Node> {
-  return new Set(topological(node.inputs))
+function canOverwrite(
+  tensor: Tensor,
+  writer: Node,
+  graph: Graph,
+  readers: ReadonlyMap<Tensor, readonly Node[]>,
+): boolean {
+  if (writer === tensor.node) return true
+  if (!writer.primitive.evaluate) return false
+  // What the runtime may keep in the same memory without a copy.
+  const views = new Set([tensor])
+  const reading = new Set<Node>()
+  for (const view of views) {
+    for (const node of readers.get(view) ?? []) {
+      reading.add(node)
+      if (isView(node)) views.add(node.outputs[0]!)
+    }
+  }
+  if (graph.outputs.some((result) => views.has(result))) return false
+  const before = new Set(topological(writer.inputs))
+  if ([...reading].some((node) => node !== writer && !before.has(node))) return false
+  return ![...fusable(writer)].some((node) => reading.has(node))
+}
+
+function isView(node: Node): boolean {
+  return ['reshape', 'transpose', 'broadcast'].includes(node.primitive.name)
+}
+
+/**
+ * What the runtime may fuse with an element-wise node so that it no longer works element by element: the nodes of other
+ * kinds (a product, say) that reach it through element-wise nodes and views only.
+ */
+function fusable(node: Node): Set<Node> {
+  const found = new Set<Node>()
+  const passed = new Set([node])
+  for (const { inputs } of passed) {
+    for (const { node: source } of inputs) {
+      if (source.primitive.evaluate || isView(source)) passed.add(source)
+      else found.add(source)
+    }
+  }
+  return found
 }
