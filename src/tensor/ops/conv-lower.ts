@@ -2,10 +2,10 @@
  * Convolutions in ONNX. On the CPU some are written in other operations: ONNX Runtime's kernels there are single precision
  * only, and slow at windows as large as the input, which is what the gradients for the weights of small kernels are.
  */
-import { isStatic, type Shape } from '../dim.js'
+import { formatShape, isStatic, type Shape } from '../dim.js'
 import { TensorError } from '../errors.js'
 import type { Emitter } from '../onnx/emitter.js'
-import { formatType, type TensorType } from '../tensor.js'
+import type { TensorType } from '../tensor.js'
 import { emitPad, emitWindows, extent, positions, type Window, windowAttributes } from './window.js'
 
 export interface ConvAttrs {
@@ -40,11 +40,36 @@ export function lowerConvTranspose(
   types: Types,
   attrs: ConvTransposeAttrs,
 ): string {
-  const { window, groups, outputPadding } = attrs
-  if (e.onCpuKernels && isConvolution(types, window)) return convTransposeByConv(e, names, types, attrs)
+  if (e.device === 'webgpu' && attrs.groups > 1) return convTransposeOnWebgpu(e, names, types, attrs)
+  if (e.onCpuKernels && isConvolution(types, attrs.window)) return convTransposeByConv(e, names, types, attrs)
   if (e.onCpuKernels && types.y.dtype === 'f64') return convTransposeByMatmul(e, names, types, attrs)
-  const attributes = { ...windowAttributes(window), group: groups, output_padding: outputPadding }
-  return e.one('ConvTranspose', names, attributes)
+  return e.one('ConvTranspose', names, convTransposeAttributes(attrs))
+}
+
+function convTransposeAttributes({ window, groups, outputPadding }: ConvTransposeAttrs) {
+  return { ...windowAttributes(window), group: groups, output_padding: outputPadding }
+}
+
+/**
+ * WebGPU's kernel takes groups with one output for depthwise, and reads only the first input of each: such groups are given
+ * one input at a time.
+ */
+function convTransposeOnWebgpu(
+  e: Emitter,
+  [x, w, ...bias]: Names,
+  types: Types,
+  attrs: ConvTransposeAttrs,
+): string {
+  const [channels, outputs] = requireStatic(types.w.slice(0, 2))
+  const perGroup = channels! / attrs.groups
+  const attributes = convTransposeAttributes(attrs)
+  if (outputs! > 1 || perGroup === 1) return e.one('ConvTranspose', [x!, w!, ...bias], attributes)
+  const every = (name: string, axis: number, from: number) =>
+    e.one('Slice', [name, ...[from, 2 ** 31 - 1, axis, perGroup].map((n) => e.ints([n]))])
+  const parts = Array.from({ length: perGroup }, (_, i) =>
+    e.one('ConvTranspose', [every(x!, 1, i), every(w!, 0, i)], attributes),
+  )
+  return addBias(e, e.one('Sum', parts), bias[0], attrs.groups, attrs.window.kernel.length)
 }
 
 /** Whether a large window has few places to be. */
@@ -175,6 +200,6 @@ function requireStatic(shape: Shape): readonly number[] {
   if (isStatic(shape)) return shape
   throw new TensorError(
     'shape',
-    `conv: in double precision on the CPU ${formatType({ shape, dtype: 'f64' })} must have a static shape`,
+    `conv: here ${formatShape(shape)} must be static (in double precision on the CPU; channels in groups on WebGPU)`,
   )
 }
