@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { vjp } from '../autodiff.js'
+import type { Device } from '../device/device.js'
 import type { DType } from '../dtype.js'
 import { NDArray } from '../ndarray.js'
 import type { Tensor } from '../tensor.js'
@@ -34,13 +35,14 @@ export async function expectReference(
   fn: (inputs: Record<string, Tensor>) => Tensor,
   reference: ConvCase,
   dtype: 'f32' | 'f64',
+  device?: Device,
 ): Promise<void> {
   const inputs = Object.fromEntries(Object.entries(reference.inputs).map(([k, v]) => [k, unpack(v, dtype)]))
   const both = (xs: Record<string, Tensor>, g: Tensor) => {
     const { value, pullback } = vjp(fn, xs)
     return { value, gradients: pullback(g)[0] }
   }
-  const found = await run(both, [inputs, unpack(reference.cotangent, dtype)])
+  const found = await run(both, [inputs, unpack(reference.cotangent, dtype)], device)
   await expectClose(found.value, reference.output, `${dtype} result`, dtype)
   for (const [name, gradient] of Object.entries(reference.gradients)) {
     await expectClose(found.gradients[name]!, gradient, `${dtype} gradient of ${name}`, dtype)
