@@ -59,7 +59,9 @@ function planAxis(x: Tensor, axis: number, { size, scale }: ResizeOptions): Axis
 }
 
 function nearest(x: Tensor, axis: number, { from, to, step }: AxisPlan): Tensor {
-  if (to * step === from && Number.isInteger(to / from)) {
+  // As in PyTorch, a size that is kept or doubled is taken so, whatever fraction the scale had.
+  if (to === from) return x
+  if (to === 2 * from || (to * step === from && Number.isInteger(to / from))) {
     const apart = expandDims(x, axis + 1)
     const repeated = broadcastTo(
       apart,
