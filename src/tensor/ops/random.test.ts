@@ -7,6 +7,7 @@ import { NDArray } from '../ndarray.js'
 import type { Tensor, TensorType } from '../tensor.js'
 import { gradcheck, random, run, testDevice } from '../testing/gradcheck.js'
 import { ones, scalar } from './constant.js'
+import { scan } from './control.js'
 import { mul } from './elementwise.js'
 import { iota } from './indexing.js'
 import { stack } from './movement.js'
@@ -126,6 +127,16 @@ describe('the generator', () => {
     const fixed = await run((k: Tensor) => randomNormal(k, [64, 64]), [key(3)])
     expect(again.n.data).toEqual(fixed.data)
     await fn.dispose()
+  })
+
+  it('gives the same inside a loop as outside', async () => {
+    const fn = (k: Tensor) => {
+      const draw = (step: Tensor) => randomNormal(foldIn(k, step), [70])
+      const [, inside] = scan((c: Tensor, step: Tensor) => [c, draw(step)] as const, k, iota(3, 'i64'))
+      return { inside, outside: stack([0, 1, 2].map((step) => draw(scalar(step, 'i64')))) }
+    }
+    const { inside, outside } = await run(fn, [key(8)])
+    expect(inside.data).toEqual(outside.data)
   })
 
   it('refuses a key of another type', () => {
