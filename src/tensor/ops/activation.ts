@@ -4,6 +4,7 @@ import { isFloat } from '../dtype.js'
 import { TensorError } from '../errors.js'
 import type { Emitter } from '../onnx/emitter.js'
 import { apply, formatType, type Primitive, type Tensor } from '../tensor.js'
+import { customVjp } from './control.js'
 import { abs, add, exp, heaviside, log, mul, sigmoid, square, sub, tanh } from './elementwise.js'
 
 function floatUnary(
@@ -148,13 +149,22 @@ const siluPrimitive: Primitive<undefined> = {
     const s = sigmoid(x!)
     return [mul(g!, add(s, mul(y!, unitAffine(s, -1, 1))))]
   },
-  lower: (e, [x]) => [e.one('Mul', [x!, e.one('Sigmoid', [x!])])],
+  lower: (e, [x], { inputs: [type] }) => {
+    if (type!.dtype !== 'f64') return [e.one('Mul', [x!, e.one('Sigmoid', [x!])])]
+    // In double precision ONNX Runtime fuses x * sigmoid(x) into a kernel that it does not have.
+    return [e.one('Div', [x!, e.one('Add', [e.one('Exp', [e.one('Neg', [x!])]), e.scalar('f64', 1)])])]
+  },
 }
 
-/** log(1 + exp(x)), without overflow. */
+/** log(1 + exp(x)), without overflow. Its gradient is a rule of its own: at 0 those of relu and |x| do not add up to it. */
 export function softplus(x: Tensor): Tensor {
-  return add(relu(x), log(add(exp(mul(abs(x), -1)), 1)))
+  return softplusOf(x)[0]!
 }
+
+const softplusOf = customVjp(
+  (x) => [add(relu(x!), log(add(exp(mul(abs(x!), -1)), 1)))],
+  ({ inputs: [x], cotangents: [g] }) => [mul(g!, sigmoid(x!))],
+)
 
 /** log(sigmoid(x)), without overflow: the loss of a preference is its negative. */
 export function logSigmoid(x: Tensor): Tensor {

@@ -8,7 +8,7 @@ import { customVjp } from './control.js'
 import { add, equal, greaterEqual, less, logicalAnd, mul, sub, where } from './elementwise.js'
 import { iota } from './indexing.js'
 import { matmul } from './linear.js'
-import { concat, expandDims, reshape, slice, transpose } from './movement.js'
+import { broadcastTo, concat, expandDims, reshape, slice, transpose } from './movement.js'
 import { sum } from './reduce.js'
 import { softmax } from './softmax.js'
 
@@ -127,7 +127,8 @@ function scoreMask(
   options: AttentionOptions,
   grouped: boolean,
 ): Tensor | undefined {
-  const { causal, window, keyMask, documents, bias } = options
+  const { causal, window, keyMask, documents } = options
+  const bias = options.bias && withFourAxes(options.bias)
   const [queryCount, keyCount] = [q.shape[2]!, k.shape[2]!]
   const cut = (x: Tensor, axis: number, range: Block['rows']) =>
     slice(
@@ -156,6 +157,10 @@ function scoreMask(
   const cutBias = bias && cut(cut(bias, bias.rank - 2, rows), bias.rank - 1, keys)
   const both = masked && cutBias ? add(masked, cutBias) : (masked ?? cutBias)
   return both && grouped && both.rank === 4 ? groupHeads(both, k.shape[1] as number) : both
+}
+
+function withFourAxes(bias: Tensor): Tensor {
+  return reshape(bias, [...Array<number>(Math.max(0, 4 - bias.rank)).fill(1), ...bias.shape])
 }
 
 function groupHeads(mask: Tensor, groups: number): Tensor {
@@ -242,7 +247,9 @@ const rotaryPrimitive: Primitive<undefined> = {
  * x is [B, H, T, D]; positions are i32 [B, T] (or [1, T]) rows of the tables [P, D/2] of cosines and sines. The tables get no gradient.
  */
 export function rotary(x: Tensor, positions: Tensor, cosines: Tensor, sines: Tensor): Tensor {
-  return apply(rotaryPrimitive, [x, positions, cosines, sines], undefined)
+  // The runtime wants the positions of every row.
+  const all = broadcastTo(positions, [x.shape[0]!, positions.shape[1]!])
+  return apply(rotaryPrimitive, [x, all, cosines, sines], undefined)
 }
 
 // ---- attention over a cache ----

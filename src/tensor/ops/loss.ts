@@ -5,7 +5,7 @@ import { formatType, type Tensor } from '../tensor.js'
 import { softCap } from './activation.js'
 import { full } from './constant.js'
 import { customVjp } from './control.js'
-import { add, cast, div, exp, maximum, mul, notEqual, square, sub } from './elementwise.js'
+import { add, cast, div, exp, maximum, mul, notEqual, square, sub, where } from './elementwise.js'
 import { scatterAdd, takeAlongAxis } from './indexing.js'
 import { matmul } from './linear.js'
 import { reshape, slice } from './movement.js'
@@ -60,7 +60,13 @@ function rowLosses(logits: Tensor, targets: Tensor, options: CrossEntropyOptions
     const logNormalizer = sub(reshape(takeAlongAxis(logits, column), targets.shape), picked)
     losses = add(losses, mul(square(logNormalizer), zLoss))
   }
-  return { losses: mul(losses, counted), counted, column, logProbabilities }
+  // Not a product: the loss of a row that does not count may be infinite.
+  return {
+    losses: where(notEqual(targets, ignoreIndex), losses, 0),
+    counted,
+    column,
+    logProbabilities,
+  }
 }
 
 /** Targets with ignored ones replaced by 0, so that they can be looked up. */

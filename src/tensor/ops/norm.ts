@@ -1,6 +1,8 @@
 /** Normalisation over the last axis, or over groups of channels. */
 import { type Shape, shapesEqual, sizeOf } from '../dim.js'
+import type { DType } from '../dtype.js'
 import { TensorError } from '../errors.js'
+import type { Emitter } from '../onnx/emitter.js'
 import { apply, applyAll, formatType, type Primitive, type Tensor } from '../tensor.js'
 import { ones } from './constant.js'
 import { add, mul, rsqrt, square, sub } from './elementwise.js'
@@ -28,8 +30,25 @@ const layerNormPrimitive: Primitive<NormAttrs> = {
     const throughMean = gMean && broadcastTo(mul(gMean, 1 / lastSize(x!)), x!.shape)
     return [total(centred, throughMean, gInverse && inverseGradient(gInverse, normalized, inverse!)), dWeight]
   },
-  lower: (e, [x, weight], { attrs: { epsilon } }) =>
-    e.op('LayerNormalization', [x!, weight!], { axis: -1, epsilon: { float: epsilon } }, { outputs: 3 }),
+  lower: (e, [x, weight], { attrs: { epsilon }, inputs: [type] }) => {
+    const { dtype } = type!
+    if (dtype === 'f64') {
+      const average = e.one('ReduceMean', [x!, e.ints([-1])], { keepdims: 1 })
+      const centred = e.one('Sub', [x!, average])
+      const inverse = inverseRms(e, centred, epsilon, dtype)
+      return [e.one('Mul', [e.one('Mul', [centred, inverse]), weight!]), average, inverse]
+    }
+    const attributes = { axis: -1, epsilon: { float: epsilon } }
+    const [y, ...statistics] = e.op('LayerNormalization', [x!, weight!], attributes, { outputs: 3 })
+    // The statistics are in single precision, whatever x is.
+    return [y!, ...statistics.map((name) => (dtype === 'f32' ? name : e.cast(name, dtype)))]
+  },
+}
+
+/** 1 / sqrt(mean(x^2) + epsilon) over the last axis. */
+function inverseRms(e: Emitter, x: string, epsilon: number, dtype: DType): string {
+  const power = e.one('ReduceMean', [e.one('Mul', [x, x]), e.ints([-1])], { keepdims: 1 })
+  return e.one('Reciprocal', [e.one('Sqrt', [e.one('Add', [power, e.scalar(dtype, epsilon)])])])
 }
 
 /** Inputs x, weight; outputs y = x * inverse rms * weight, inverse rms. */
@@ -54,10 +73,7 @@ const rmsNormPrimitive: Primitive<NormAttrs> = {
         { outputs: 2 },
       )
     }
-    const power = e.one('ReduceMean', [e.one('Mul', [x!, x!]), e.ints([-1])], { keepdims: 1 })
-    const inverse = e.one('Reciprocal', [
-      e.one('Sqrt', [e.one('Add', [power, e.scalar(type!.dtype, epsilon)])]),
-    ])
+    const inverse = inverseRms(e, x!, epsilon, type!.dtype)
     return [e.one('Mul', [e.one('Mul', [x!, inverse]), weight!]), inverse]
   },
 }
