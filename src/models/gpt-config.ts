@@ -50,7 +50,10 @@ export const gptConfigSchema = z
     dropout: z.number().min(0).max(0.99).default(0),
   })
   .refine((c) => c.nHead % c.nKvHead === 0, { message: 'nKvHead must divide nHead', path: ['nKvHead'] })
-  .refine((c) => c.positions !== 'rotary' || c.headDim % 2 === 0, { message: 'rotary positions need an even headDim', path: ['headDim'] })
+  .refine((c) => c.positions !== 'rotary' || c.headDim % 2 === 0, {
+    message: 'rotary positions need an even headDim',
+    path: ['headDim'],
+  })
 
 export type GptConfig = z.output<typeof gptConfigSchema>
 export type GptConfigInput = z.input<typeof gptConfigSchema>
@@ -64,7 +67,15 @@ export function gptConfig(input: unknown, source = 'the configuration'): GptConf
 }
 
 /** GPT-2's architecture (Radford et al. 2019), also GPT-3's at other sizes. */
-export function gpt2Config(shape: { vocabSize: number; contextLength: number; nLayer: number; nHead: number; width: number; dropout?: number; bias?: boolean }): GptConfig {
+export function gpt2Config(shape: {
+  vocabSize: number
+  contextLength: number
+  nLayer: number
+  nHead: number
+  width: number
+  dropout?: number
+  bias?: boolean
+}): GptConfig {
   return gptConfig({
     ...shape,
     nKvHead: shape.nHead,
@@ -79,7 +90,16 @@ export function gpt2Config(shape: { vocabSize: number; contextLength: number; nL
 }
 
 /** Athanor's own: rotary positions, RMSNorm without weights, normalised queries and keys, squared ReLU, no biases. */
-export function athanorConfig(shape: { vocabSize: number; contextLength: number; nLayer: number; nHead: number; width: number; nKvHead?: number; tied?: boolean; logitSoftCap?: number }): GptConfig {
+export function athanorConfig(shape: {
+  vocabSize: number
+  contextLength: number
+  nLayer: number
+  nHead: number
+  width: number
+  nKvHead?: number
+  tied?: boolean
+  logitSoftCap?: number
+}): GptConfig {
   return gptConfig({
     nKvHead: shape.nHead,
     ...shape,

@@ -4,9 +4,39 @@
  *
  * Shapes: B sequences, T positions, C = width, H heads of D, G key/value heads, V vocabulary.
  */
-import { initialize, linear, mlp, norm, normalInit, onesInit, type ParameterSpec, parameter, rotaryTable, zerosInit } from '../nn/index.js'
+import {
+  initialize,
+  linear,
+  mlp,
+  norm,
+  normalInit,
+  onesInit,
+  type ParameterSpec,
+  parameter,
+  rotaryTable,
+  zerosInit,
+} from '../nn/index.js'
 import type { Rng } from '../rng.js'
-import { add, attention, cachedAttention, dropout, embedding, expandDims, iota, linearCrossEntropy, type LinearCrossEntropyOptions, type NDArray, reshape, rmsNorm, rotary, softCap, splitKey, sub, type Tensor, transpose } from '../tensor/index.js'
+import {
+  add,
+  attention,
+  cachedAttention,
+  dropout,
+  embedding,
+  expandDims,
+  iota,
+  type LinearCrossEntropyOptions,
+  linearCrossEntropy,
+  type NDArray,
+  reshape,
+  rmsNorm,
+  rotary,
+  softCap,
+  splitKey,
+  sub,
+  type Tensor,
+  transpose,
+} from '../tensor/index.js'
 import type { GptConfig } from './gpt-config.js'
 
 export type Params = Readonly<Record<string, Tensor>>
@@ -69,7 +99,12 @@ export interface ForwardOptions {
 type Attend = (layer: number, q: Tensor, k: Tensor, v: Tensor) => Tensor
 
 /** Hidden states after the last norm: ids i32 [B, T] -> [B, T, C]. */
-export function gptHidden(config: GptConfig, params: Params, ids: Tensor, options: ForwardOptions = {}): Tensor {
+export function gptHidden(
+  config: GptConfig,
+  params: Params,
+  ids: Tensor,
+  options: ForwardOptions = {},
+): Tensor {
   const { window } = config
   const attend: Attend = (_, q, k, v) =>
     attention(q, k, v, {
@@ -92,7 +127,14 @@ export interface LayerCache {
  * Hidden states of new tokens, ids i32 [B, T], after those in the cache. Row b then holds lengths[b] tokens (i32 [B], the new
  * ones counted), the longest row `total` (i32 scalar). Returns the states [B, T, C] and the updated caches.
  */
-export function gptDecode(config: GptConfig, params: Params, ids: Tensor, caches: readonly LayerCache[], lengths: Tensor, total: Tensor): { hidden: Tensor; caches: LayerCache[] } {
+export function gptDecode(
+  config: GptConfig,
+  params: Params,
+  ids: Tensor,
+  caches: readonly LayerCache[],
+  lengths: Tensor,
+  total: Tensor,
+): { hidden: Tensor; caches: LayerCache[] } {
   const next: LayerCache[] = []
   const attend: Attend = (layer, q, k, v) => {
     const options = config.window === undefined ? {} : { window: config.window }
@@ -112,7 +154,13 @@ export function gptLogits(config: GptConfig, params: Params, hidden: Tensor): Te
 }
 
 /** Mean cross-entropy (nats a token) of targets i32 [B, T] given ids [B, T]; targets of -100 do not count. */
-export function gptLoss(config: GptConfig, params: Params, ids: Tensor, targets: Tensor, options: ForwardOptions & LinearCrossEntropyOptions = {}): Tensor {
+export function gptLoss(
+  config: GptConfig,
+  params: Params,
+  ids: Tensor,
+  targets: Tensor,
+  options: ForwardOptions & LinearCrossEntropyOptions = {},
+): Tensor {
   const hidden = gptHidden(config, params, ids, options)
   const cap = config.logitSoftCap === undefined ? {} : { softCap: config.logitSoftCap }
   return linearCrossEntropy(hidden, outputWeight(config, params), targets, { ...options, ...cap })
@@ -122,14 +170,26 @@ function outputWeight(config: GptConfig, params: Params): Tensor {
   return params[config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight']!
 }
 
-function decoder(config: GptConfig, params: Params, ids: Tensor, positions: Tensor, attend: Attend, dropoutKey?: Tensor): Tensor {
+function decoder(
+  config: GptConfig,
+  params: Params,
+  ids: Tensor,
+  positions: Tensor,
+  attend: Attend,
+  dropoutKey?: Tensor,
+): Tensor {
   const { nHead: H, nKvHead: G, headDim: D, nLayer } = config
   const [B, T] = ids.shape
   const drop = dropper(config.dropout, dropoutKey, 2 * nLayer + 1)
-  const normalize = (x: Tensor, name: string) => norm(x, params[`${name}.weight`], params[`${name}.bias`], { kind: config.norm, epsilon: config.normEpsilon })
+  const normalize = (x: Tensor, name: string) =>
+    norm(x, params[`${name}.weight`], params[`${name}.bias`], {
+      kind: config.norm,
+      epsilon: config.normEpsilon,
+    })
   const project = (x: Tensor, name: string) => linear(x, params[`${name}.weight`]!, params[`${name}.bias`])
   const heads = (x: Tensor, count: number) => transpose(reshape(x, [B!, T!, count, D]), [0, 2, 1, 3])
-  const table = config.positions === 'rotary' ? rotaryTable(config.contextLength, D, config.ropeTheta) : undefined
+  const table =
+    config.positions === 'rotary' ? rotaryTable(config.contextLength, D, config.ropeTheta) : undefined
   const turn = (x: Tensor) => (table ? rotary(x, positions, table.cosines, table.sines) : x)
 
   const selfAttention = (x: Tensor, layer: number) => {
@@ -159,7 +219,8 @@ function decoder(config: GptConfig, params: Params, ids: Tensor, positions: Tens
   }
 
   let x = embedding(params['model.embed_tokens.weight']!, ids) // (B, T, C)
-  if (config.positions === 'learned') x = add(x, embedding(params['model.embed_positions.weight']!, positions))
+  if (config.positions === 'learned')
+    x = add(x, embedding(params['model.embed_positions.weight']!, positions))
   if (config.embeddingNorm) x = rmsNorm(x, undefined, config.normEpsilon)
   x = drop(x)
   for (let layer = 0; layer < nLayer; layer++) {

@@ -9,5 +9,13 @@ export {
   xavierInit,
   zerosInit,
 } from './initialize.js'
-export { type Activation, activations, linear, type MlpWeights, mlp, norm, type NormOptions } from './layers.js'
+export {
+  type Activation,
+  activations,
+  linear,
+  type MlpWeights,
+  mlp,
+  type NormOptions,
+  norm,
+} from './layers.js'
 export { type RotaryTable, rotaryTable } from './rotary.js'

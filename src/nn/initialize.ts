@@ -18,9 +18,15 @@ export const zerosInit: Initializer = { kind: 'zeros' }
 export const onesInit: Initializer = { kind: 'ones' }
 export const normalInit = (std: number): Initializer => ({ kind: 'normal', std })
 /** Uniform in +-sqrt(6 / (fanIn + fanOut)) (Glorot & Bengio 2010). */
-export const xavierInit = (fanIn: number, fanOut: number): Initializer => ({ kind: 'uniform', limit: Math.sqrt(6 / (fanIn + fanOut)) })
+export const xavierInit = (fanIn: number, fanOut: number): Initializer => ({
+  kind: 'uniform',
+  limit: Math.sqrt(6 / (fanIn + fanOut)),
+})
 /** Normal with std sqrt(gain / fanIn), gain 2 for ReLU (He et al. 2015). */
-export const kaimingInit = (fanIn: number, gain = 2): Initializer => ({ kind: 'normal', std: Math.sqrt(gain / fanIn) })
+export const kaimingInit = (fanIn: number, gain = 2): Initializer => ({
+  kind: 'normal',
+  std: Math.sqrt(gain / fanIn),
+})
 
 export function parameter(shape: readonly number[], init: Initializer): ParameterSpec {
   return { shape, dtype: 'f32', init }
@@ -29,7 +35,10 @@ export function parameter(shape: readonly number[], init: Initializer): Paramete
 /**
  * Draws every parameter. Each has a random stream of its own, named after it, so adding one does not change the others.
  */
-export function initialize(specs: Readonly<Record<string, ParameterSpec>>, rng: Rng): Record<string, NDArray> {
+export function initialize(
+  specs: Readonly<Record<string, ParameterSpec>>,
+  rng: Rng,
+): Record<string, NDArray> {
   return Object.fromEntries(
     Object.entries(specs).map(([name, { shape, init }]) => {
       const data = new Float32Array(shape.reduce((product, size) => product * size, 1))

@@ -1,5 +1,16 @@
 /** The few layers that models are made of, as functions of parameters and input. Weights are [out, in], as in PyTorch. */
-import { add, gelu, layerNorm, matmul, mul, relu, reluSquared, rmsNorm, silu, type Tensor } from '../tensor/index.js'
+import {
+  add,
+  gelu,
+  layerNorm,
+  matmul,
+  mul,
+  relu,
+  reluSquared,
+  rmsNorm,
+  silu,
+  type Tensor,
+} from '../tensor/index.js'
 
 /** x [..., in] W^T + b -> [..., out]. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
@@ -42,7 +53,12 @@ export interface NormOptions {
 }
 
 /** LayerNorm or RMSNorm over the last axis, with or without a learned weight and bias. */
-export function norm(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefined, options: NormOptions): Tensor {
+export function norm(
+  x: Tensor,
+  weight: Tensor | undefined,
+  bias: Tensor | undefined,
+  options: NormOptions,
+): Tensor {
   if (options.kind === 'layerNorm') return layerNorm(x, weight, bias, options.epsilon)
   const y = rmsNorm(x, weight, options.epsilon)
   return bias ? add(y, bias) : y

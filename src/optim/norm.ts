@@ -37,7 +37,10 @@ export function sumSquares(x: Tensor): Tensor {
  * about 1.8e19).
  */
 export function globalNorm(grads: Tree<Tensor>): Tensor {
-  const squares = leaves<Tensor>(grads).map((grad) => cast(sumSquares(grad), 'f32'))
+  // Last layers first: the runtime then takes each gradient as soon as the backward pass can give it, and frees what it read.
+  const squares = leaves<Tensor>(grads)
+    .map((grad) => cast(sumSquares(grad), 'f32'))
+    .reverse()
   return sqrt(squares.length === 0 ? scalar(0) : squares.reduce((total, square) => add(total, square)))
 }
 

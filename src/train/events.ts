@@ -6,7 +6,13 @@ export type TrainEvent =
   /** Every setting the run uses, chosen or derived, in the order to print. */
   | { readonly type: 'settings'; readonly settings: Readonly<Record<string, string | number | boolean>> }
   /** Longer preparation: reading, training a tokenizer, encoding. `total` is absent where it is not known. */
-  | { readonly type: 'progress'; readonly label: string; readonly done: number; readonly total?: number; readonly unit: string }
+  | {
+      readonly type: 'progress'
+      readonly label: string
+      readonly done: number
+      readonly total?: number
+      readonly unit: string
+    }
   | StepEvent
   | EvalEvent
   | { readonly type: 'sample'; readonly step: number; readonly prompt: string; readonly text: string }

@@ -1,0 +1,20 @@
+export { TrainError } from './errors.js'
+export type { EvalEvent, OnEvent, StepEvent, TrainEvent } from './events.js'
+export { findPreset, type Preset, presets, recipeForDepth } from './presets.js'
+export {
+  type ModelSnapshot,
+  type PretrainOptions,
+  type PretrainResult,
+  pretrain,
+  type RunOptions,
+  resumePretrain,
+} from './pretrain.js'
+export {
+  modelConfig,
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  recipeOptimizer,
+  recipeSchedule,
+} from './recipe.js'
+export { compileEvalStep, compileTrainStep, type TrainState } from './training-step.js'

@@ -1,0 +1,396 @@
+/**
+ * Pretraining: a model learns to predict the next token of a corpus.
+ *
+ * A run folder is made (or resumed), the corpus becomes a tokenizer and shards, the step is compiled once, and then the loop
+ * at the end of this file repeats it. Everything random is a function of (seed, step), so a run that was stopped or killed
+ * goes on exactly as if it had not been: on the same machine type, thread count and runtime version, bit for bit.
+ */
+import { join } from 'node:path'
+import { createBatches, loadFactbook, readTextFiles } from '../data/index.js'
+import { openRun, type RunDirectory } from '../hub/index.js'
+import { type GptConfig, initGpt } from '../models/index.js'
+import { Rng } from '../rng.js'
+import { nodeDevice } from '../tensor/device/node.js'
+import { type Device, NDArray } from '../tensor/index.js'
+import type { Tokenizer } from '../text/index.js'
+import { loadState, type Progress, readProgress, saveCheckpoint } from './checkpoint.js'
+import { type Corpus, type DocumentSource, openCorpus, prepareCorpus } from './corpus.js'
+import { TrainError } from './errors.js'
+import type { EvalEvent, OnEvent } from './events.js'
+import { findPreset, recipeForDepth } from './presets.js'
+import {
+  modelConfig,
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  recipeOptimizer,
+  recipeSchedule,
+} from './recipe.js'
+import { compileEvalStep, compileTrainStep, type TrainState } from './training-step.js'
+
+/** The model at some step, for drawing a sample from it. Its arrays are only valid during the call. */
+export interface ModelSnapshot {
+  readonly step: number
+  readonly config: GptConfig
+  readonly params: Readonly<Record<string, NDArray>>
+  readonly tokenizer: Tokenizer
+}
+
+export interface RunOptions {
+  /** CPU threads. Default: the machine's cores. */
+  readonly threads?: number
+  /** 'cpu' (default), 'webgpu' or 'cuda'. */
+  readonly device?: string
+  /** Stops after the current step, with a checkpoint. */
+  readonly signal?: AbortSignal
+  readonly onEvent?: OnEvent
+  /** Writes a few lines with the model; called before the first step, every `sampleEvery` steps and at the end. */
+  readonly sample?: (model: ModelSnapshot) => Promise<{ prompt: string; text: string }>
+}
+
+export interface PretrainOptions extends RunOptions {
+  /** The run folder; it must not hold a run yet. */
+  readonly out: string
+  /** Text files, JSON Lines or folders of them. Default: the World Factbook. */
+  readonly data?: readonly string[]
+  readonly preset?: string
+  readonly depth?: number
+  /** Values that win over those of the preset. */
+  readonly overrides?: Partial<RecipeInput>
+}
+
+export interface PretrainResult {
+  readonly dir: string
+  readonly step: number
+  /** False when the signal stopped the run; it can be resumed. */
+  readonly finished: boolean
+  readonly parameters: number
+  readonly tokens: number
+  readonly seconds: number
+  readonly loss: number | undefined
+  readonly heldOut:
+    | { readonly loss: number; readonly perplexity: number; readonly bitsPerByte: number }
+    | undefined
+}
+
+/**
+ * Starts a run.
+ * @throws TrainError, DataError, TokenizerError, RunError, StorageError, DeviceError; what was saved before stays good
+ */
+export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
+  const began = performance.now()
+  const recipe = chooseRecipe(options)
+  const device = nodeDevice(options.device, options.threads === undefined ? {} : { threads: options.threads })
+  const run = await openRun(options.out, { mode: 'create' })
+  try {
+    const corpus = await prepareCorpus({
+      ...recipe,
+      source: documents(options.data),
+      dir: join(run.dir, 'data'),
+      signal: options.signal,
+      onEvent: options.onEvent,
+    })
+    const config = modelConfig(recipe, corpus.tokenizer.vocabSize)
+    const params = initGpt(config, Rng.seed(recipe.seed).fork('parameters'))
+    const state = { params, optimizer: recipeOptimizer(recipe).init(params) }
+    const progress: Progress = {
+      stage: 'pretrain',
+      step: 0,
+      recipe,
+      heldOutBytes: corpus.heldOutBytes,
+      seconds: 0,
+      runtime: runtimeVersions(),
+    }
+    return await train({ run, device, config, corpus, state, progress, options, began })
+  } finally {
+    await run.close()
+  }
+}
+
+/** Goes on with the run in a folder from its newest complete checkpoint. `steps` moves the end. */
+export async function resumePretrain(
+  dir: string,
+  options: RunOptions & { readonly steps?: number } = {},
+): Promise<PretrainResult> {
+  const began = performance.now()
+  const device = nodeDevice(options.device, options.threads === undefined ? {} : { threads: options.threads })
+  const run = await openRun(dir, { mode: 'resume' })
+  try {
+    for (const { dir: skipped, reason } of run.skipped)
+      options.onEvent?.({ type: 'warning', text: `passed over ${skipped}: ${reason}` })
+    if (!run.latest)
+      throw new TrainError(
+        'resume',
+        `${dir} has no complete checkpoint to go on from; start the run again in a new folder`,
+      )
+    const saved = await readProgress(run.latest)
+    const recipe =
+      options.steps === undefined ? saved.recipe : parseRecipe({ ...saved.recipe, steps: options.steps })
+    if (recipe.steps !== saved.recipe.steps)
+      options.onEvent?.({
+        type: 'warning',
+        text: `the run was planned for ${saved.recipe.steps} steps and now ends at ${recipe.steps}: its learning rates differ from here on`,
+      })
+    const optimizer = recipeOptimizer(recipe)
+    const { config, state } = await loadState(run.latest, (params) => optimizer.init(params))
+    const corpus = await openCorpus(join(run.dir, 'data'), saved.heldOutBytes)
+    return await train({ run, device, config, corpus, state, progress: { ...saved, recipe }, options, began })
+  } finally {
+    await run.close()
+  }
+}
+
+interface Training {
+  readonly run: RunDirectory
+  readonly device: Device
+  readonly config: GptConfig
+  readonly corpus: Corpus
+  state: TrainState
+  readonly progress: Progress
+  readonly options: RunOptions
+  readonly began: number
+}
+
+async function train({
+  run,
+  device,
+  config,
+  corpus,
+  state,
+  progress,
+  options,
+  began,
+}: Training): Promise<PretrainResult> {
+  const { onEvent = () => {}, signal } = options
+  const { recipe } = progress
+  const { batchSize: B, contextLength: T, accumulation, seed } = recipe
+  const batches = createBatches({
+    tokens: corpus.train,
+    batchSize: B * accumulation,
+    contextLength: T,
+    seed,
+    order: recipe.order,
+  })
+  const parameters = Object.values(state.params).reduce(
+    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
+    0,
+  )
+  const tokensPerStep = B * T * accumulation
+  onEvent({
+    type: 'settings',
+    settings: {
+      ...(recipe as Record<string, string | number | boolean>),
+      parameters,
+      vocabulary: config.vocabSize,
+      tokensPerStep,
+      trainTokens: corpus.train.length,
+      heldOutTokens: corpus.heldOut.length,
+      stepsPerEpoch: Math.round(batches.stepsPerEpoch),
+    },
+  })
+
+  const optimizer = recipeOptimizer(recipe)
+  const stepOnce = await compileTrainStep(config, recipe, optimizer, state, device)
+  const measure = await heldOutLoss(config, recipe, corpus, state.params, device)
+  const tokenShape = accumulation > 1 ? [accumulation, B, T] : [B, T]
+  const dropoutKeys = Rng.seed(seed).fork('dropout')
+
+  let step = progress.step
+  let last: number | undefined
+  const schedule = recipeSchedule(recipe)
+  const startSeconds = progress.seconds
+  const elapsed = () => startSeconds + (performance.now() - began) / 1000
+  const save = async () => {
+    const { dir } = await saveCheckpoint(run, { config, tokenizer: corpus.tokenizer }, state, {
+      ...progress,
+      step,
+      seconds: elapsed(),
+    })
+    onEvent({ type: 'checkpoint', step, dir })
+  }
+  const sample = async () => {
+    if (!options.sample) return
+    onEvent({
+      type: 'sample',
+      step,
+      ...(await options.sample({ step, config, params: state.params, tokenizer: corpus.tokenizer })),
+    })
+  }
+  const report = async (maxTokens?: number): Promise<EvalEvent> => {
+    const event: EvalEvent = { type: 'eval', step, ...(await measure(state.params, maxTokens)) }
+    onEvent(event)
+    await run.appendMetrics({ step, heldOut: { loss: event.loss, bitsPerByte: event.bitsPerByte } })
+    return event
+  }
+
+  if (step === 0) {
+    await save()
+    await report(recipe.evalTokens)
+    await sample()
+  }
+
+  // ---- the loop ----
+  const speed = new Speed(step)
+  while (step < recipe.steps && !signal?.aborted) {
+    const { inputs, targets } = batches.batches(step) // (B, T) each, or (n, B, T)
+    const lr = recipe.learningRate * schedule(step)
+    const result = await stepOnce(
+      state.params as Record<string, NDArray>,
+      state.optimizer,
+      new NDArray('i32', tokenShape, inputs),
+      new NDArray('i32', tokenShape, targets),
+      NDArray.scalar(lr),
+      NDArray.scalar(step + 1),
+      NDArray.from([BigInt(dropoutKeys.fork(step).uint32())], [], 'i64'),
+    )
+    state = { params: result.params, optimizer: result.optimizer }
+    const [loss, gradNorm] = [await result.loss.item(), await result.norm.item()]
+    step++
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
+      throw await diverged(run, { step, loss, gradNorm, last, lr })
+    last = loss
+
+    if (step % recipe.logEvery === 0 || step === recipe.steps || step === 1) {
+      const perStep = speed.secondsPerStep(step)
+      const tokensPerSecond = Math.round(tokensPerStep / perStep)
+      const secondsLeft = Math.round(perStep * (recipe.steps - step))
+      await run.appendMetrics({ step, loss, lr, gradNorm, tokensPerSecond })
+      onEvent({ type: 'step', step, steps: recipe.steps, loss, lr, gradNorm, tokensPerSecond, secondsLeft })
+    }
+    const due = (every: number) => every > 0 && step % every === 0 && step < recipe.steps
+    await speed.pause(async () => {
+      if (due(recipe.evalEvery)) await report(recipe.evalTokens)
+      if (due(recipe.sampleEvery)) await sample()
+      if (due(recipe.checkpointEvery)) await save()
+    })
+  }
+
+  if (step > progress.step) await save()
+  const finished = step >= recipe.steps
+  const final = finished ? await report() : undefined
+  if (finished) await sample()
+  await stepOnce.dispose()
+  await measure.dispose()
+  const heldOut = final && { loss: final.loss, perplexity: final.perplexity, bitsPerByte: final.bitsPerByte }
+  return {
+    dir: run.dir,
+    step,
+    finished,
+    parameters,
+    tokens: step * tokensPerStep,
+    seconds: elapsed(),
+    loss: last,
+    heldOut,
+  }
+}
+
+function chooseRecipe({ preset, depth, overrides = {} }: PretrainOptions): Recipe {
+  if (preset !== undefined && depth !== undefined)
+    throw new TrainError('recipe', 'give a preset or a depth, not both')
+  const base = depth === undefined ? findPreset(preset ?? 'start').recipe : recipeForDepth(depth)
+  return parseRecipe({ ...base, ...overrides })
+}
+
+/** The documents of the user's files, or of the bundled corpus. */
+function documents(paths: readonly string[] | undefined): DocumentSource {
+  if (paths !== undefined) return () => readTextFiles(paths)
+  return async function* () {
+    yield* await loadFactbook()
+  }
+}
+
+/** A function that gives the mean loss over the held-out tokens (or the first `maxTokens` of them), the same windows each time. */
+async function heldOutLoss(
+  config: GptConfig,
+  recipe: Recipe,
+  corpus: Corpus,
+  params: TrainState['params'],
+  device: Device,
+) {
+  const { heldOut } = corpus
+  const { contextLength: T } = recipe
+  if (heldOut.length < T + 1) {
+    throw new TrainError(
+      'data',
+      `the held-out text has ${heldOut.length} tokens, less than one context of ${T} and its target; bring more data, shorten the context, or hold out more`,
+    )
+  }
+  const windows = Math.floor((heldOut.length - 1) / T)
+  const B = Math.min(windows, Math.max(1, Math.floor(4096 / T)))
+  const evaluate = await compileEvalStep(config, B, T, params, device)
+  const batches = createBatches({
+    tokens: heldOut,
+    batchSize: B,
+    contextLength: T,
+    seed: 0,
+    order: 'sequential',
+  })
+  const measure = async (state: TrainState['params'], maxTokens = Number.POSITIVE_INFINITY) => {
+    const count = Math.max(1, Math.min(Math.floor(windows / B), Math.ceil(maxTokens / (B * T))))
+    let total = 0
+    for (let i = 0; i < count; i++) {
+      const { inputs, targets } = batches.batches(i)
+      const loss = await evaluate(
+        state as Record<string, NDArray>,
+        new NDArray('i32', [B, T], inputs),
+        new NDArray('i32', [B, T], targets),
+      )
+      total += await loss.item()
+    }
+    const loss = total / count
+    const tokensPerByte = heldOut.length / corpus.heldOutBytes
+    return { loss, perplexity: Math.exp(loss), bitsPerByte: (loss / Math.LN2) * tokensPerByte }
+  }
+  return Object.assign(measure, { dispose: () => evaluate.dispose() })
+}
+
+/** Seconds per step since the last report, without the pauses and the first slow steps on fresh memory. */
+class Speed {
+  #step: number
+  #time = performance.now()
+  #last = Number.POSITIVE_INFINITY
+
+  constructor(step: number) {
+    this.#step = step
+  }
+
+  secondsPerStep(step: number): number {
+    if (step > this.#step) this.#last = (performance.now() - this.#time) / 1000 / (step - this.#step)
+    this.#step = step
+    this.#time = performance.now()
+    return this.#last
+  }
+
+  async pause(work: () => Promise<void>): Promise<void> {
+    const began = performance.now()
+    await work()
+    this.#time += performance.now() - began
+  }
+}
+
+/** The error for a run whose numbers ceased to be finite. The state in memory is spoiled; the checkpoints on disk are not. */
+async function diverged(
+  run: RunDirectory,
+  {
+    step,
+    loss,
+    gradNorm,
+    last,
+    lr,
+  }: { step: number; loss: number; gradNorm: number; last: number | undefined; lr: number },
+): Promise<TrainError> {
+  await run.appendMetrics({ step, loss: String(loss), gradNorm: String(gradNorm), lr })
+  const where = Number.isFinite(loss)
+    ? `the gradient became ${gradNorm} while the loss was still ${loss.toFixed(4)}`
+    : `the loss became ${loss}`
+  const before = last === undefined ? '' : ` (the step before it was ${last.toFixed(4)})`
+  const good = run.latest ? ` The checkpoint of step ${run.latest.step} in ${run.latest.dir} is intact.` : ''
+  return new TrainError(
+    'diverged',
+    `the run diverged: at step ${step}, with a learning rate of ${lr.toPrecision(3)}, ${where}${before}.${good} Start again with a lower learning rate, a longer warm-up or stronger clipping.`,
+  )
+}
+
+function runtimeVersions(): Record<string, string> {
+  return { node: process.versions.node, platform: `${process.platform}-${process.arch}` }
+}
