@@ -55,28 +55,30 @@ export function replaceLeaves<M>(
   return mapTree(tree, () => replacements[next++]!, isLeaf)
 }
 
-/** Maps the leaves of trees of the same structure together. */
+/**
+ * Maps the leaves of trees of the same structure together; the order of keys may differ.
+ * @throws TensorError when a tree lacks a leaf that another has.
+ */
 export function zipTrees<M>(
   map: (...leaves: never[]) => M,
   first: Tree<unknown>,
   ...rest: readonly Tree<unknown>[]
 ): Tree<M> {
-  const columns = rest.map((tree) => leavesWithPaths(tree))
-  let next = 0
-  return mapTree(first, (leaf, path) => {
-    const others = columns.map((column, index) => {
-      const entry = column[next]
-      if (entry === undefined || entry[0] !== path) {
-        throw new TensorError(
-          'argument',
-          `the trees differ: argument ${index + 2} has no leaf '${path}' in that place`,
-        )
-      }
-      return entry[1]
-    })
-    next++
-    return (map as (...all: unknown[]) => M)(leaf, ...others)
+  const paths = new Set(leavesWithPaths(first).map(([path]) => path))
+  const columns = rest.map((tree, index) => {
+    const column = new Map(leavesWithPaths(tree))
+    const missing = [...paths].find((path) => !column.has(path))
+    const extra = [...column.keys()].find((path) => !paths.has(path))
+    if (missing !== undefined || extra !== undefined) {
+      throw new TensorError(
+        'argument',
+        `the trees differ: tree ${index + 2} has ${missing !== undefined ? `no leaf '${missing}'` : `the leaf '${extra}', which tree 1 has not`}`,
+      )
+    }
+    return column
   })
+  const all = map as (...leaves: unknown[]) => M
+  return mapTree(first, (leaf, path) => all(leaf, ...columns.map((column) => column.get(path))))
 }
 
 function visit(

@@ -6,7 +6,7 @@ import { isFloat } from '../dtype.js'
 import { GradientError, TensorError } from '../errors.js'
 import { type Graph, input, substitute, topological } from '../graph.js'
 import { apply, applyAll, formatType, type Primitive, type Tensor, type TensorType } from '../tensor.js'
-import { leaves, mapTree, replaceLeaves, type Tree } from '../tree.js'
+import { leaves, mapTree, replaceLeaves, type Tree, zipTrees } from '../tree.js'
 import { add, cast, mul } from './elementwise.js'
 import { reshape, slice } from './movement.js'
 
@@ -221,11 +221,9 @@ function closeOver(outputs: readonly Tensor[], own: readonly Tensor[]) {
   return { outputs: substitute(outputs, list, placeholders), outside: list, placeholders }
 }
 
-/** Adds up a tree of tensors leaf by leaf. */
+/** Adds up two trees of tensors leaf by leaf. */
 export function addTrees<T extends Tree<Tensor>>(a: T, b: T): T {
-  const right = leaves<Tensor>(b)
-  let next = 0
-  return mapTree(a, (leaf: Tensor) => add(leaf, right[next++]!)) as T
+  return zipTrees(add, a, b) as T
 }
 
 /** Multiplies every leaf of a tree by a scalar. */
