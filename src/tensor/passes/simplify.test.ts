@@ -11,7 +11,7 @@ const f32 = (...shape: number[]) => ({ shape, dtype: 'f32' as DType })
 type Fn = (x: Tensor, y: Tensor) => Tensor | readonly Tensor[]
 
 /** The body of a function of x f32[2, 3] and y f32[2, 3], after one rule. */
-function after(rule: keyof typeof simplifyRules | ((graph: Graph) => Graph), fn: Fn): string {
+function rewritten(rule: keyof typeof simplifyRules | ((graph: Graph) => Graph), fn: Fn): string {
   const { graph } = trace(fn as never, [f32(2, 3), f32(2, 3)])
   const pass = typeof rule === 'function' ? rule : (g: Graph) => simplify(g, [simplifyRules[rule]!])
   const lines = printGraph(pass(graph)).split('\n')
@@ -21,13 +21,13 @@ function after(rule: keyof typeof simplifyRules | ((graph: Graph) => Graph), fn:
 describe('simplify rules', () => {
   it('foldScalars computes with constants, in the precision of the dtype', () => {
     expect(
-      after('foldScalars', () => ops.mul(ops.full([2], 0.1), ops.exp(ops.full([2], 1)))),
+      rewritten('foldScalars', () => ops.mul(ops.full([2], 0.1), ops.exp(ops.full([2], 1)))),
     ).toMatchInlineSnapshot(`
       "%2: f32[2] = constant() { dtype=f32, shape=[2], value=0.27182817459106445 }
       return %2"
     `)
     expect(
-      after('foldScalars', () => [
+      rewritten('foldScalars', () => [
         ops.less(ops.scalar(16777216), ops.scalar(16777217)),
         ops.div(ops.scalar(-7, 'i32'), ops.scalar(2, 'i32')),
         ops.sub(ops.scalar(1, 'u8'), ops.scalar(2, 'u8')),
@@ -44,7 +44,7 @@ describe('simplify rules', () => {
 
   it('foldScalars leaves what it cannot do exactly', () => {
     expect(
-      after('foldScalars', () => [
+      rewritten('foldScalars', () => [
         ops.mul(ops.scalar(3e9, 'i64'), 2),
         ops.div(ops.scalar(1, 'i32'), 0),
         ops.add(ops.constant([1, 2]), 1),
@@ -65,7 +65,7 @@ describe('simplify rules', () => {
 
   it('foldMovement moves one number anywhere', () => {
     expect(
-      after('foldMovement', () => [
+      rewritten('foldMovement', () => [
         ops.transpose(ops.full([2, 3], 5)),
         ops.broadcastTo(ops.scalar(2), [4]),
         ops.cast(ops.full([2], 2.75), 'i32'),
@@ -84,7 +84,7 @@ describe('simplify rules', () => {
 
   it('dropNeutral drops zeros and ones', () => {
     expect(
-      after('dropNeutral', (x, y) => [
+      rewritten('dropNeutral', (x, y) => [
         ops.add(x, 0),
         ops.add(0, y),
         ops.sub(x, 0),
@@ -102,7 +102,7 @@ describe('simplify rules', () => {
 
   it('dropNeutral keeps what still broadcasts, and 0 - x of bytes', () => {
     expect(
-      after('dropNeutral', (x) => [
+      rewritten('dropNeutral', (x) => [
         ops.mul(ops.sum(x, 0), ops.ones([2, 3])),
         ops.sub(0, ops.cast(x, 'u8')),
         ops.div(1, x),
@@ -125,7 +125,7 @@ describe('simplify rules', () => {
 
   it('chooseSide takes the side of a constant condition', () => {
     expect(
-      after('chooseSide', (x, y) => [
+      rewritten('chooseSide', (x, y) => [
         ops.where(ops.full([2, 3], 1, 'bool'), x, y),
         ops.where(ops.full([4, 2, 3], 0, 'bool'), x, y),
         ops.where(ops.constant([true, false, true], { dtype: 'bool' }), x, y),
@@ -139,7 +139,9 @@ describe('simplify rules', () => {
   })
 
   it('collectFactors multiplies constants first', () => {
-    expect(after('collectFactors', (x) => ops.mul(3, ops.mul(ops.mul(x, 2), 0.5)))).toMatchInlineSnapshot(`
+    expect(
+      rewritten('collectFactors', (x) => ops.mul(3, ops.mul(ops.mul(x, 2), 0.5))),
+    ).toMatchInlineSnapshot(`
       "%2: f32[] = constant() { dtype=f32, shape=[], value=3 }
       %3: f32[2, 3] = mul(%0, %2)
       return %3"
@@ -147,14 +149,14 @@ describe('simplify rules', () => {
   })
 
   it('collectFactors keeps factors apart that would overflow or vanish together', () => {
-    const huge = after('collectFactors', (x) => ops.mul(ops.mul(x, 1e30), 1e30))
-    const tiny = after('collectFactors', (x) => ops.mul(ops.mul(x, 1e-30), 1e-30))
+    const huge = rewritten('collectFactors', (x) => ops.mul(ops.mul(x, 1e30), 1e30))
+    const tiny = rewritten('collectFactors', (x) => ops.mul(ops.mul(x, 1e-30), 1e-30))
     for (const text of [huge, tiny]) expect(text.match(/ = mul/g)).toHaveLength(2)
   })
 
   it('joinMovement joins moves of one kind', () => {
     expect(
-      after('joinMovement', (x) => [
+      rewritten('joinMovement', (x) => [
         ops.reshape(ops.reshape(x, [3, 2]), [6]),
         ops.transpose(ops.transpose(x)),
         ops.transpose(ops.transpose(ops.reshape(x, [1, 2, 3]), [1, 2, 0]), [1, 0, 2]),
@@ -172,7 +174,7 @@ describe('simplify rules', () => {
 
   it('dropBroadcasts lets ops broadcast by themselves', () => {
     expect(
-      after('dropBroadcasts', (x) => [
+      rewritten('dropBroadcasts', (x) => [
         ops.mul(x, ops.broadcastTo(ops.sum(x, 0), [2, 3])),
         ops.add(ops.full([2, 3], 2), x),
         ops.where(ops.greater(x, 0), ops.broadcastTo(ops.sum(x), [2, 3]), ops.full([2, 3], 7)),
@@ -193,7 +195,7 @@ describe('simplify rules', () => {
 
   it('dropBroadcasts keeps one operand whole', () => {
     expect(
-      after('dropBroadcasts', (x) => {
+      rewritten('dropBroadcasts', (x) => {
         const row = ops.sum(x, 0)
         return ops.mul(ops.broadcastTo(row, [4, 3]), ops.broadcastTo(ops.exp(row), [4, 3]))
       }),
@@ -208,7 +210,7 @@ describe('simplify rules', () => {
 
   it('intoMatmul takes transposes and constant factors in', () => {
     expect(
-      after('intoMatmul', (x, y) => [
+      rewritten('intoMatmul', (x, y) => [
         ops.matmul(x, ops.transpose(y)),
         ops.mul(0.5, ops.matmul(ops.transpose(x), y)),
         ops.matmul(ops.transpose(ops.transpose(x)), y, { transB: true }),
@@ -222,7 +224,7 @@ describe('simplify rules', () => {
   })
 
   it('intoMatmul leaves a product alone that others read too', () => {
-    const text = after('intoMatmul', (x, y) => {
+    const text = rewritten('intoMatmul', (x, y) => {
       const product = ops.matmul(x, ops.transpose(y))
       return [product, ops.mul(product, 0.5)]
     })
@@ -230,7 +232,7 @@ describe('simplify rules', () => {
   })
 
   it('intoMatmul leaves other transposes and factors that are not numbers alone', () => {
-    const text = after('intoMatmul', (x, y) => {
+    const text = rewritten('intoMatmul', (x, y) => {
       const stacked = ops.reshape(x, [2, 3, 1])
       return [
         ops.matmul(ops.transpose(stacked, [1, 2, 0]), ops.reshape(y, [3, 2, 1])),
@@ -260,7 +262,11 @@ describe('clean-up passes', () => {
       ({ cotangents }) => [cotangents[0]],
     )
     expect(
-      after(removeIdentities, (x, y) => [ops.identity(x), ops.stopGradient(y), custom(ops.identity(x))[0]!]),
+      rewritten(removeIdentities, (x, y) => [
+        ops.identity(x),
+        ops.stopGradient(y),
+        custom(ops.identity(x))[0]!,
+      ]),
     ).toMatchInlineSnapshot(`
       "%2: f32[2, 3] = exp(%0)
       return %0, %1, %2"
@@ -269,7 +275,7 @@ describe('clean-up passes', () => {
 
   it('mergeCommon merges equal nodes with equal attributes', () => {
     expect(
-      after(mergeCommon, (x, y) => [
+      rewritten(mergeCommon, (x, y) => [
         ops.add(ops.exp(x), ops.exp(x)),
         ops.sum(x, 0),
         ops.sum(x, 0),
@@ -287,7 +293,7 @@ describe('clean-up passes', () => {
   })
 
   it('mergeCommon tells constants apart by dtype, shape and every bit', () => {
-    const text = after(mergeCommon, () => [
+    const text = rewritten(mergeCommon, () => [
       ...[ops.scalar(0), ops.scalar(-0), ops.scalar(0, 'f64'), ops.full([1], 0), ops.scalar(Number.NaN)],
       ...[ops.constant([1, -0]), ops.constant([1, 0]), ops.constant([1, 0], { dtype: 'i32' })],
       ...[ops.constant([1, 0], { dtype: 'u8' }), ops.constant([1, 0], { dtype: 'bool' })],
@@ -297,7 +303,7 @@ describe('clean-up passes', () => {
   })
 
   it('mergeCommon leaves inputs apart and merges nodes with several outputs', () => {
-    const text = after(mergeCommon, (x, y) => [
+    const text = rewritten(mergeCommon, (x, y) => [
       ...ops.split(x, [1, 2], 1),
       ...ops.split(x, [1, 2], 1),
       ...ops.split(y, [1, 2], 1),
