@@ -1,0 +1,73 @@
+/** `athanor eval …`: measure a model. */
+import type { Command } from 'commander'
+import { addVerb, type Context } from './context.js'
+import { grouped, table } from './format.js'
+import { interruptible } from './interrupt.js'
+import { several, text, threads } from './numbers.js'
+import { printResult } from './output.js'
+import { createReporter } from './reporter.js'
+
+interface Flags {
+  readonly model: string
+  readonly data: string[]
+  readonly threads?: number
+  readonly device?: string
+  readonly json?: boolean
+}
+
+export function addEval(program: Command, context: Context): void {
+  const verb = addVerb(program, 'eval', 'measure a model')
+  addVerb(verb, 'perplexity', 'measure how well a model predicts a text', [
+    'athanor eval perplexity --model runs/start --data held-out.txt',
+    'athanor eval perplexity --model runs/start --data held-out.txt --json',
+  ])
+    .requiredOption(
+      '--model <dir>',
+      'a run folder, or any folder with config.json and model.safetensors',
+      text,
+    )
+    .requiredOption('--data <file...>', 'text files, JSON Lines or folders', several)
+    .option('--threads <n>', 'CPU threads (default: all cores)', threads)
+    .option('--device <name>', 'cpu, webgpu or cuda (default: cpu)', text)
+    .option('--json', 'print loss, perplexity, bitsPerByte, tokens and bytes as JSON')
+    .action((flags: Flags) => perplexityVerb(context, flags))
+}
+
+async function perplexityVerb(
+  { io, library }: Context,
+  { model: dir, data, threads, device, json }: Flags,
+): Promise<void> {
+  const reporter = createReporter(io, { json })
+  try {
+    const model = await library.loadModel(dir, {
+      ...(threads === undefined ? {} : { threads }),
+      ...(device === undefined ? {} : { device }),
+    })
+    const result = await interruptible(
+      io,
+      { stopping: 'stopping', stopped: () => 'stopped; nothing was measured' },
+      (signal) =>
+        library.perplexity(model, textsOf(library.readTextFiles(data, { signal })), {
+          signal,
+          onProgress: (progress) =>
+            reporter.onEvent({ type: 'progress', label: 'measuring', unit: 'tokens', ...progress }),
+        }),
+    )
+    reporter.close()
+    const { loss, perplexity, bitsPerByte, tokens, bytes } = result
+    const lines = table([
+      ['loss', `${loss.toFixed(4)} nats per token`],
+      ['perplexity', perplexity.toFixed(3)],
+      ['bits per byte', bitsPerByte.toFixed(4)],
+      ['tokens', grouped(tokens)],
+      ['bytes', grouped(bytes)],
+    ])
+    printResult(io, json, { loss, perplexity, bitsPerByte, tokens, bytes }, lines)
+  } finally {
+    reporter.close()
+  }
+}
+
+async function* textsOf(documents: AsyncIterable<{ readonly text: string }>): AsyncGenerator<string> {
+  for await (const { text } of documents) yield text
+}

@@ -1,0 +1,64 @@
+/** The command line: its verbs, and how it ends. */
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import type { Context } from './context.js'
+import { reportError } from './errors.js'
+import { addEval } from './eval.js'
+import { addGenerate } from './generate.js'
+import type { Io } from './io.js'
+import { type Library, library } from './library.js'
+import { addPretrain } from './pretrain.js'
+import { addStart } from './start.js'
+import { addTokenizer } from './tokenizer.js'
+
+/** Runs a command, `argv` without the program's name, and returns the exit code. Never throws. */
+export async function run(argv: readonly string[], io: Io, functions: Library = library): Promise<number> {
+  try {
+    await createProgram({ io, library: functions }).parseAsync(argv, { from: 'user' })
+    return 0
+  } catch (error) {
+    return reportError(error, io)
+  }
+}
+
+function createProgram(context: Context): Command {
+  const { io } = context
+  const program = new Command('athanor')
+    .description(
+      'From raw text to a model people talk to: train, evaluate and run language models on the machine you have.',
+    )
+    .version(version(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [verb]', 'show the help of a verb')
+    .showHelpAfterError("Run 'athanor --help' for the verbs.")
+    .addHelpText('after', "\nRun 'athanor <verb> --help' for flags and examples. Start with 'athanor start'.")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(oneLine(text)),
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+  addStart(program, context)
+  addPretrain(program, context)
+  addGenerate(program, context)
+  addEval(program, context)
+  addTokenizer(program, context)
+  return program
+}
+
+/** Commander's "error: …\n(Did you mean …?)" as our own errors look. */
+function oneLine(text: string): string {
+  const [problem, ...hints] = text.trim().split('\n')
+  return `athanor: ${[problem!.replace(/^error: /, ''), ...hints].join(' ')}\n`
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
+}
