@@ -8,4 +8,8 @@ if (inClone) {
   const { setUp } = await import('../scripts/setup.mjs')
   setUp()
 }
+// npm runs `npm start` in the clone's folder; paths are meant from where the user stands.
+const { npm_lifecycle_event: script, npm_package_name: name, INIT_CWD: cwd } = process.env
+if (script === 'start' && name === 'athanor' && cwd && existsSync(cwd)) process.chdir(cwd)
+
 await import('../dist/cli/main.js')

@@ -1,60 +1,206 @@
-// Makes a clone ready to run: installs the dependencies when they are missing or out of date and,
-// with --build, compiles src/ to dist/ when a source file is newer. Plain JavaScript: it runs before anything is installed.
+// Makes a clone ready to run: installs the dependencies when they are missing or out of date and compiles src/ to dist/
+// when a source file has changed. Plain JavaScript: it runs before anything is installed.
+//
+//     node scripts/setup.mjs           installs
+//     node scripts/setup.mjs --build   installs and compiles
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const dist = join(root, 'dist')
+/** Holds the signature of the sources that dist/ was compiled from. */
+const stamp = join(dist, '.built')
+/** Names the process that is setting up; only one does at a time. */
+const lock = join(dist, '.setup-lock')
 
 /** Installs and builds what is missing. Does nothing, quickly, when everything is up to date. */
 export function setUp({ build = true } = {}) {
+  checkNode()
+  const isReady = () => isInstalled() && (!build || isBuilt())
+  if (isReady()) return
+  withLock(() => {
+    if (!isInstalled()) install()
+    if (build && !isBuilt()) compile()
+  })
+}
+
+function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major < 20 || (major === 20 && minor < 19)) {
-    fail(`Athanor needs Node 20.19 or newer; this is ${process.versions.node}.`)
-  }
-  const installed = join(root, 'node_modules', '.package-lock.json')
-  if (modified(installed) < modified(join(root, 'package-lock.json'))) {
-    console.error('athanor: installing dependencies from the npm registry (once) …')
-    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
-  }
-  if (build && needsBuild()) {
-    console.error('athanor: compiling TypeScript …')
-    run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', join(root, 'tsconfig.build.json')])
+    fail(
+      `Athanor needs Node 20.19 or newer; this is ${process.versions.node}. Get it from https://nodejs.org`,
+    )
   }
 }
 
-function needsBuild() {
-  const built = modified(join(root, 'dist', '.tsbuildinfo'))
-  const inputs = [join(root, 'tsconfig.json'), join(root, 'tsconfig.build.json'), ...files(join(root, 'src'))]
-  return inputs.some((file) => modified(file) > built)
+/** Whether node_modules holds what package-lock.json asks for: npm keeps a list of what it has finished installing. */
+function isInstalled() {
+  const wanted = packagesIn(join(root, 'package-lock.json'))
+  const there = packagesIn(join(root, 'node_modules', '.package-lock.json'))
+  if (!there) return false
+  return Object.entries(wanted ?? {}).every(([path, entry]) => {
+    // Optional ones are for other platforms, or left out on purpose.
+    if (path === '' || entry.optional || entry.peer) return true
+    return there[path]?.version === entry.version && existsSync(join(root, path, 'package.json'))
+  })
+}
+
+function packagesIn(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')).packages
+  } catch {
+    return undefined
+  }
+}
+
+function install() {
+  say('installing dependencies from the npm registry (only this once; a minute or so) …')
+  const flags = ['--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']
+  run('npm', ['ci', ...flags], {
+    missing: 'npm was not found. It comes with Node: https://nodejs.org',
+    failed:
+      'could not install the dependencies; the lines above say why. It needs the npm registry, a disk with space and a folder it may write to. Then run the same command again.',
+  })
+}
+
+function compile() {
+  say('compiling …')
+  // Taken before, so that a file that changes meanwhile is compiled again next time.
+  const signature = sourceSignature()
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const project = join(root, 'tsconfig.build.json')
+  // --incremental false: what dist/ holds never depends on what some other compilation left behind.
+  run(process.execPath, [tsc, '-p', project, '--incremental', 'false', '--tsBuildInfoFile', 'null'], {
+    failed: 'the sources do not compile; the lines above say why.',
+  })
+  writeFileSync(stamp, signature)
+}
+
+function isBuilt() {
+  if (!existsSync(join(dist, 'cli', 'main.js'))) return false
+  try {
+    return readFileSync(stamp, 'utf8') === sourceSignature()
+  } catch {
+    return false
+  }
+}
+
+/** Changes whenever a file that the compiler reads is added, removed or written. */
+function sourceSignature() {
+  const hash = createHash('sha256')
+  const configs = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) =>
+    join(root, name),
+  )
+  for (const path of [...configs, ...files(join(root, 'src'))]) {
+    const { size, mtimeMs } = statSync(path)
+    hash.update(`${path}\0${size}\0${mtimeMs}\0`)
+  }
+  return hash.digest('hex')
 }
 
 function files(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
 }
 
-function modified(path) {
-  return existsSync(path) ? statSync(path).mtimeMs : 0
+/** Runs `work` while no other process sets up the same clone; waits for one that does. */
+function withLock(work) {
+  let told = false
+  while (!takeLock()) {
+    const owner = lockOwner()
+    if (owner === 'gone' || isStale(owner)) {
+      if (owner !== 'gone') rmSync(lock, { force: true })
+      continue
+    }
+    if (!told) say(`process ${owner.pid} is setting up this clone; waiting for it …`)
+    told = true
+    sleep(200)
+  }
+  try {
+    work()
+  } finally {
+    rmSync(lock, { force: true })
+  }
 }
 
-function run(command, args) {
-  const { status, error } = spawnSync(command, args, {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    shell: process.platform === 'win32' && command === 'npm',
-  })
-  if (error) fail(`could not run ${command}: ${error.message}`)
-  if (status !== 0) fail(`${command} ${args[0]} failed; see the lines above.`)
+function takeLock() {
+  try {
+    mkdirSync(dist, { recursive: true })
+    writeFileSync(lock, JSON.stringify({ pid: process.pid, host: hostname() }), { flag: 'wx' })
+    return true
+  } catch (error) {
+    if (error.code === 'EEXIST' && existsSync(dist)) return false
+    return fail(
+      `cannot write to ${dist} (${error.code}). A clone installs its dependencies and compiles in its own folder: make it writable, or clone it where you may write.`,
+    )
+  }
 }
 
-function fail(message) {
-  console.error(`athanor: ${message}`)
-  process.exit(1)
+function lockOwner() {
+  try {
+    const age = Date.now() - statSync(lock).mtimeMs
+    const text = readFileSync(lock, 'utf8')
+    return { age, ...(text === '' ? {} : JSON.parse(text)) }
+  } catch (error) {
+    return error.code === 'ENOENT' ? 'gone' : { age: Number.POSITIVE_INFINITY }
+  }
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+/** A process that died leaves its lock; of one on another machine only the age tells. */
+function isStale({ pid, host, age }) {
+  if (pid === undefined) return age > 5_000
+  if (host !== hostname()) return age > 30 * 60_000
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return error.code === 'ESRCH'
+  }
+}
+
+/** Runs a program with everything it prints on stderr: stdout belongs to the command's result. */
+function run(command, args, { missing, failed }) {
+  // On Windows npm is a script, which only a shell can run; none of the arguments needs quoting.
+  const inShell = process.platform === 'win32' && command === 'npm'
+  const options = { cwd: root, stdio: ['ignore', 2, 2] }
+  const { status, signal, error } = inShell
+    ? spawnSync([command, ...args].join(' '), { ...options, shell: true })
+    : spawnSync(command, args, options)
+  if (error) fail(error.code === 'ENOENT' && missing ? missing : `could not run ${command}: ${error.message}`)
+  if (signal) fail(`${command} was stopped (${signal}); run the same command again.`, 130)
+  if (status !== 0) fail(failed)
+}
+
+function sleep(milliseconds) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}
+
+function say(text) {
+  process.stderr.write(`athanor: ${text}\n`)
+}
+
+/** Ends the process; `finally` blocks do not run then, so the lock goes here. */
+function fail(message, code = 1) {
+  say(message)
+  if (lockOwner().pid === process.pid) rmSync(lock, { force: true })
+  process.exit(code)
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(fileURLToPath(import.meta.url))) {
   setUp({ build: process.argv.includes('--build') })
 }
