@@ -76,7 +76,10 @@ export async function compile<const Args extends readonly unknown[], R>(
   const { graph: traced, result } = trace(fn as never, examples as unknown as readonly Tree<TensorType>[])
   const graph = optimize(traced)
   const aliases = options.donate ? donations(graph, examples, options.donate) : undefined
-  const model = lower(graph, options.device.kind, { inPlace: aliases !== undefined && aliases.length > 0 })
+  const model = lower(graph, options.device.kind, {
+    inPlace: aliases !== undefined && aliases.length > 0,
+    portable: false,
+  })
   const executable: Executable = await options.device.load(model, graph.outputs, { ...options, aliases })
   const parameters = leavesWithPaths<TensorType>(examples as unknown as Tree<TensorType>)
   const run = async (...args: readonly unknown[]) => {
@@ -158,19 +161,22 @@ function donations(
     })
     if (output === undefined) continue
     free.delete(output)
-    if (canOverwrite(tensor, graph.outputs[output]!.node, graph, readers)) pairs.push([at, output])
+    if (canOverwrite(tensor, graph.outputs[output]!, graph, readers)) pairs.push([at, output])
   }
   return pairs
 }
 
 function canOverwrite(
   tensor: Tensor,
-  writer: Node,
+  result: Tensor,
   graph: Graph,
   readers: ReadonlyMap<Tensor, readonly Node[]>,
 ): boolean {
+  const writer = result.node
   if (writer === tensor.node) return true
-  if (!writer.primitive.evaluate) return false
+  const operand = writer.primitive.updates?.[result.index]
+  const updates = operand !== undefined && writer.inputs[operand] === tensor
+  if (!writer.primitive.evaluate && !updates) return false
   // What the runtime may keep in the same memory without a copy.
   const views = new Set([tensor])
   const reading = new Set<Node>()
@@ -180,10 +186,10 @@ function canOverwrite(
       if (isView(node)) views.add(node.outputs[0]!)
     }
   }
-  if (graph.outputs.some((result) => views.has(result))) return false
+  if (graph.outputs.some((output) => views.has(output))) return false
   const before = new Set(topological(writer.inputs))
   if ([...reading].some((node) => node !== writer && !before.has(node))) return false
-  return ![...fusable(writer)].some((node) => reading.has(node))
+  return updates || ![...fusable(writer)].some((node) => reading.has(node))
 }
 
 function isView(node: Node): boolean {

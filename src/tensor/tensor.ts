@@ -87,6 +87,8 @@ export interface Primitive<A = unknown> {
   readonly vjp?: ((context: VjpContext<A>) => readonly (Tensor | undefined)[]) | 'zero'
   lower(emitter: Emitter, inputs: readonly string[], node: Node<A>): readonly string[]
   readonly evaluate?: (...values: number[]) => number
+  /** Operands that the kernel updates in place when a result is given the same memory: output -> input. */
+  readonly updates?: Readonly<Record<number, number>>
 }
 
 /** Applies a primitive and returns all its outputs. */

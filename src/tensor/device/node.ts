@@ -39,7 +39,10 @@ export function nodeDevice(name: string = 'cpu', options: NodeDeviceOptions = {}
     missing: missing[kind],
     session: {
       executionProviders: kind === 'cpu' ? ['cpu'] : [provider as 'cpu'],
-      graphOptimizationLevel: 'all',
+      // The graph has been through our own passes; the runtime's cost build time and fuse what is faster apart.
+      graphOptimizationLevel: 'disabled',
+      // A plan for all memory ahead of time holds on to twice of what is used at once.
+      enableMemPattern: false,
       intraOpNumThreads: options.threads ?? availableParallelism(),
       interOpNumThreads: 1,
       executionMode: 'sequential',

@@ -9,17 +9,48 @@ import { modelProto } from '../onnx/model.js'
 
 export type OrtPackage = Pick<typeof Ort, 'InferenceSession' | 'Tensor'>
 
+/**
+ * Memory of a device that holds a result. It must go before the session that allocated it: the runtime ends the process
+ * otherwise, so whoever releases the session waits for `onFree`.
+ */
+class DeviceMemory {
+  readonly tensor: Ort.Tensor
+  readonly #onFree: () => void
+  #freed = false
+
+  constructor(tensor: Ort.Tensor, onFree: () => void) {
+    this.tensor = tensor
+    this.#onFree = onFree
+  }
+
+  free(): void {
+    if (this.#freed) return
+    this.#freed = true
+    this.tensor.dispose()
+    this.#onFree()
+  }
+}
+
+/** Frees what was forgotten, in the right order: garbage collection alone gives none. */
+const forgotten = new FinalizationRegistry<DeviceMemory>((memory) => memory.free())
+
 /** Elements in a device's own memory. Once given up (disposed, or donated to a call) it cannot be used. */
 export class OrtBuffer implements DeviceBuffer {
   readonly kind: DeviceKind
-  readonly #tensor: Ort.Tensor
+  readonly #memory: DeviceMemory
   readonly #read: (tensor: Ort.Tensor) => Promise<TypedArray>
   #gone: string | undefined
 
-  constructor(kind: DeviceKind, tensor: Ort.Tensor, read: (tensor: Ort.Tensor) => Promise<TypedArray>) {
+  constructor(
+    kind: DeviceKind,
+    tensor: Ort.Tensor,
+    read: (tensor: Ort.Tensor) => Promise<TypedArray>,
+    onFree: () => void,
+  ) {
     this.kind = kind
-    this.#tensor = tensor
+    this.#memory = new DeviceMemory(tensor, onFree)
     this.#read = read
+    forgotten.register(this, this.#memory)
   }
 
   /** @throws DeviceError when the memory was given up. */
@@ -30,7 +61,7 @@ export class OrtBuffer implements DeviceBuffer {
         `an array on the device '${this.kind}' is used after it was ${this.#gone}; keep the result of the last call instead`,
       )
     }
-    return this.#tensor
+    return this.#memory.tensor
   }
 
   async read(): Promise<TypedArray> {
@@ -38,9 +69,8 @@ export class OrtBuffer implements DeviceBuffer {
   }
 
   dispose(why = 'disposed'): void {
-    if (this.#gone) return
-    this.#gone = why
-    this.#tensor.dispose()
+    this.#gone ??= why
+    this.#memory.free()
   }
 }
 

@@ -49,7 +49,13 @@ export class OrtDevice implements Device {
     return this.kind === 'webgpu'
   }
 
-  load(model: LoweredModel, outputs: readonly TensorType[], options: LoadOptions = {}): Promise<Executable> {
+  async load(
+    model: LoweredModel,
+    outputs: readonly TensorType[],
+    options: LoadOptions = {},
+  ): Promise<Executable> {
+    // The runtime lets go of the GPU with its last session, and arrays left there would end the process: keep one open.
+    if (options.keepOnDevice && this.hasMemory) await this.#reader('f32', 0)
     return OrtExecutable.create(this, model, outputs, options)
   }
 
@@ -106,9 +112,9 @@ export class OrtDevice implements Device {
     )
   }
 
-  arrayOf(dtype: DType, tensor: Ort.Tensor): NDArray {
-    if (onHost(tensor)) return hostArray(dtype, tensor)
-    const buffer = new OrtBuffer(this.kind, tensor, (from) => this.#read(dtype, from))
+  /** A result of a session; `onFree` is called when its device memory is gone. */
+  arrayOf(dtype: DType, tensor: Ort.Tensor, onFree: () => void): NDArray {
+    const buffer = new OrtBuffer(this.kind, tensor, (from) => this.#read(dtype, from), onFree)
     return new NDArray(dtype, tensor.dims, buffer)
   }
 
@@ -146,6 +152,9 @@ class OrtExecutable implements Executable {
   readonly #options: LoadOptions
   /** Output -> the input whose memory it takes. */
   readonly #inputOf: ReadonlyMap<number, number>
+  /** Results that are still in device memory. */
+  #resident = 0
+  #disposed = false
 
   constructor(
     device: OrtDevice,
@@ -177,11 +186,23 @@ class OrtExecutable implements Executable {
   }
 
   async run(inputs: readonly NDArray[]): Promise<readonly NDArray[]> {
+    if (this.#disposed) {
+      throw new DeviceError('run', 'the compiled function was disposed; compile it again to call it')
+    }
     if (this.#model.stop) return this.#runInPlace(inputs)
     const feeds = this.#feeds(inputs)
     const results = await this.#device.call(() => this.#session.run(feeds))
     this.#freeDonated(inputs)
-    return this.#model.outputs.map((name, i) => this.#device.arrayOf(this.#outputs[i]!.dtype, results[name]!))
+    return this.#model.outputs.map((name, i) => {
+      const { dtype } = this.#outputs[i]!
+      const result = results[name]!
+      if (onHost(result)) return hostArray(dtype, result)
+      this.#resident++
+      return this.#device.arrayOf(dtype, result, () => {
+        this.#resident--
+        this.#releaseWhenUnused()
+      })
+    })
   }
 
   /**
@@ -213,9 +234,16 @@ class OrtExecutable implements Executable {
     return arrays.map((array) => new NDArray(array.dtype, array.shape, array.data))
   }
 
+  /** The session itself goes when the last of its results in device memory has gone. */
   async dispose(): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
     if (this.#options.profile) this.#session.endProfiling()
-    await this.#session.release()
+    await this.#releaseWhenUnused()
+  }
+
+  async #releaseWhenUnused(): Promise<void> {
+    if (this.#disposed && this.#resident === 0) await this.#session.release()
   }
 
   #feeds(inputs: readonly NDArray[]): Record<string, Ort.Tensor> {

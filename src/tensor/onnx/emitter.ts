@@ -22,7 +22,9 @@ export type LowerBody = (emitter: Emitter, graph: Graph, inputs: readonly string
 
 export class Emitter {
   readonly device: DeviceKind
-  readonly graph = new GraphProto()
+  readonly graph: GraphProto
+  /** The model must be readable by more than ONNX Runtime: standard ops in the default domain, nodes in order. */
+  readonly portable: boolean
   readonly #names: { next: number }
   readonly #constants = new Map<string, string>()
   readonly #axes: Map<string, { input: string; axis: number }>
@@ -30,8 +32,15 @@ export class Emitter {
   /** Prefix of the names of nodes: the user's op that is being lowered. */
   scope = ''
 
-  constructor(device: DeviceKind, lowerBody: LowerBody, parent?: Emitter) {
+  constructor(
+    device: DeviceKind,
+    lowerBody: LowerBody,
+    { portable = true, parent }: { portable?: boolean; parent?: Emitter } = {},
+  ) {
     this.device = device
+    // The runtime reads the insides of a loop in order only.
+    this.graph = new GraphProto(!portable && !parent)
+    this.portable = portable
     this.#lowerBody = lowerBody
     this.#names = parent ? parent.#names : { next: 0 }
     this.#axes = parent ? parent.#axes : new Map()
@@ -142,7 +151,7 @@ export class Emitter {
       lower: (inputs: readonly string[]) => string[],
     ) => readonly { name: string; type: TensorType }[],
   ): GraphProto {
-    const body = new Emitter(this.device, this.#lowerBody, this)
+    const body = new Emitter(this.device, this.#lowerBody, { portable: this.portable, parent: this })
     body.scope = this.scope
     const names = prologue.map((type) => {
       const name = body.fresh()

@@ -21,13 +21,16 @@ export interface LoweredModel {
  */
 export const STOP_OUTPUT = 'stop'
 
+export interface LowerOptions {
+  /** The outputs will be written to memory that the host owns (see STOP_OUTPUT). */
+  readonly inPlace?: boolean
+  /** Written for other readers too, not only for this ONNX Runtime. Default true. */
+  readonly portable?: boolean
+}
+
 /** Lowers a graph for a kind of device. The bytes are a complete `.onnx` file. */
-export function lower(
-  graph: Graph,
-  device: DeviceKind,
-  options: { readonly inPlace?: boolean } = {},
-): LoweredModel {
-  const emitter = new Emitter(device, lowerInto)
+export function lower(graph: Graph, device: DeviceKind, options: LowerOptions = {}): LoweredModel {
+  const emitter = new Emitter(device, lowerInto, { portable: options.portable ?? true })
   const stop = options.inPlace === true && device === 'cpu'
   if (stop) {
     const [sequence] = emitter.op('SequenceConstruct', [emitter.scalar('f32', 0)])

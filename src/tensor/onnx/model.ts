@@ -13,11 +13,23 @@ export type Attribute =
 
 /** A graph being assembled: nodes in execution order, and the constants they read. */
 export class GraphProto {
-  readonly #body = new ProtobufWriter()
+  readonly #nodes: ProtobufWriter[] = []
+  readonly #lastFirst: boolean
   readonly #initializers = new ProtobufWriter()
   readonly #io = new ProtobufWriter()
   readonly #produced = new Set<string>()
-  nodeCount = 0
+
+  /**
+   * With `lastFirst` the nodes are written in reverse. ONNX Runtime orders them itself, depth first from the results, and of
+   * a node's inputs takes first the one whose producer stands last in the file: this way it keeps to the order given.
+   */
+  constructor(lastFirst = false) {
+    this.#lastFirst = lastFirst
+  }
+
+  get nodeCount(): number {
+    return this.#nodes.length
+  }
 
   /** Whether a node of this graph (not an input or a constant) computes the value. */
   produces(name: string): boolean {
@@ -41,8 +53,7 @@ export class GraphProto {
     node.string(3, name).string(4, type)
     for (const [key, value] of Object.entries(attributes)) node.message(5, attributeProto(key, value))
     if (domain) node.string(7, domain)
-    this.#body.message(1, node)
-    this.nodeCount++
+    this.#nodes.push(node)
   }
 
   initializer(name: string, dtype: DType, shape: readonly number[], data: TypedArray): void {
@@ -70,8 +81,8 @@ export class GraphProto {
 
   write(name: string): ProtobufWriter {
     const graph = new ProtobufWriter()
-    for (const part of [this.#body, this.#initializers, this.#io]) graph.raw(part)
-    return graph.string(2, name)
+    for (const node of this.#lastFirst ? this.#nodes.toReversed() : this.#nodes) graph.message(1, node)
+    return graph.raw(this.#initializers).raw(this.#io).string(2, name)
   }
 }
 

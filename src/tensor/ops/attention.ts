@@ -264,6 +264,7 @@ interface CachedAttrs {
 
 const cachedPrimitive: Primitive<CachedAttrs> = {
   name: 'cachedAttention',
+  updates: { 1: 3, 2: 4 },
   infer: ([q, , , pastKeys, pastValues]) => [
     { shape: q!.shape, dtype: q!.dtype },
     { shape: pastKeys!.shape, dtype: pastKeys!.dtype },

@@ -65,7 +65,7 @@ const rmsNormPrimitive: Primitive<NormAttrs> = {
     return [total(dx, gInverse && inverseGradient(gInverse, normalized, inverse!)), dWeight]
   },
   lower: (e, [x, weight], { attrs: { epsilon }, inputs: [type] }) => {
-    if (e.onCpuKernels && type!.dtype === 'f32') {
+    if (e.onCpuKernels && !e.portable && type!.dtype === 'f32') {
       return e.op(
         'SimplifiedLayerNormalization',
         [x!, weight!],
