@@ -18,7 +18,7 @@ async function main(): Promise<PageResult> {
   try {
     const threads = Number(query.get('threads') ?? 1)
     const device = await browserDevice(query.get('device') ?? 'wasm', { threads })
-    const run = await train(device)
+    const run = await train(device, query.get('model') === 'gpt2' ? 'gpt2' : 'athanor')
     const total = await compile((x: Tensor) => sum(x), [{ shape: [3], dtype: 'f32' as const }], { device })
     const results = await Promise.all([total(NDArray.from([1, 2, 3])), total(NDArray.from([4, 5, 6]))])
     const together = await Promise.all(results.map((result) => result.item()))

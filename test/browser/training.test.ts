@@ -9,6 +9,7 @@ import type { Browser } from 'playwright-core'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { nodeDevice } from '../../src/tensor/device/node.js'
+import { webgpuDevice } from '../../src/tensor/testing/software-gpu.js'
 import { chromiumPath, launch } from './chromium.js'
 import type { PageResult } from './page.js'
 import { type Site, serve } from './serve.js'
@@ -17,13 +18,16 @@ import { type TrainingRun, train } from './training.js'
 /** Losses on all devices agree to this after ten steps: sums are taken in other orders, exp and tanh are other code. */
 const TOLERANCE = 2e-5
 
-let reference: TrainingRun
+const models = ['athanor', 'gpt2'] as const
+const webgpu = await webgpuDevice()
+const references: Record<string, TrainingRun> = {}
 
 beforeAll(async () => {
-  reference = await train(nodeDevice('cpu', { threads: 1 }))
+  for (const model of models) references[model] = await train(nodeDevice('cpu', { threads: 1 }), model)
 })
 
-function expectSameTraining(run: TrainingRun): void {
+function expectSameTraining(run: TrainingRun, model: (typeof models)[number]): void {
+  const reference = references[model]!
   expect(run.losses).toHaveLength(reference.losses.length)
   run.losses.forEach((loss, i) => {
     expect(Math.abs(loss - reference.losses[i]!), `loss of step ${i + 1}`).toBeLessThan(TOLERANCE)
@@ -32,11 +36,23 @@ function expectSameTraining(run: TrainingRun): void {
 }
 
 describe('training on the CPU', () => {
-  it('learns', () => {
-    expect(reference.losses.at(-1)).toBeLessThan(reference.losses[0]! - 0.5)
-    expect(reference.resident).toBe(false)
+  it.each(models)('learns (%s)', (model) => {
+    const { losses, resident } = references[model]!
+    expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.3)
+    expect(resident).toBe(false)
   })
 })
+
+describe.skipIf(!webgpu)(
+  `training on WebGPU in Node${webgpu ? '' : ' (skipped: no GPU found, nor the software GPU of Chromium)'}`,
+  () => {
+    it.each(models)('gives the losses of the CPU, with the state in device memory (%s)', async (model) => {
+      const run = await train(webgpu!, model)
+      expect(run.resident).toBe(true)
+      expectSameTraining(run, model)
+    })
+  },
+)
 
 describe.skipIf(!chromiumPath)(
   `training in a browser${chromiumPath ? '' : ' (skipped: no Chromium; set ATHANOR_CHROMIUM)'}`,
@@ -75,12 +91,11 @@ describe.skipIf(!chromiumPath)(
     }
 
     it.each([1, 2])('gives the losses of the CPU in WebAssembly with %i thread(s)', async (threads) => {
-      const { run, isolated, together, error } = await open(`device=wasm&threads=${threads}`)
+      const { run, isolated, together, error } = await open(`device=wasm&threads=${threads}&model=gpt2`)
       expect(error).toBeUndefined()
       expect(isolated).toBe(true)
       expect(together).toEqual([6, 15])
-      expectSameTraining(run!)
-      console.log(run)
+      expectSameTraining(run!, 'gpt2')
     })
 
     it('gives the losses of the CPU on WebGPU, with the state in device memory', async () => {
@@ -88,8 +103,7 @@ describe.skipIf(!chromiumPath)(
       expect(error).toBeUndefined()
       expect(together).toEqual([6, 15])
       expect(run!.resident).toBe(true)
-      expectSameTraining(run!)
-      console.log(run)
+      expectSameTraining(run!, 'athanor')
     })
   },
 )

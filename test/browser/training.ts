@@ -1,118 +1,28 @@
-/** Ten AdamW steps of a small Transformer, the same on every device: what the device tests compare. */
+/** Ten AdamW steps of a small GPT, the same on every device: what the device tests compare. */
+import { gptLoss, initGpt } from '../../src/models/gpt.js'
+import { athanorConfig, type GptConfig, gpt2Config } from '../../src/models/gpt-config.js'
 import { adamw, clipFactor, globalNorm, type OptimizerState } from '../../src/optim/index.js'
 import { Rng } from '../../src/rng.js'
 import {
-  add,
   compile,
   type Device,
-  div,
-  embedding,
-  exp,
-  expandDims,
   leaves,
-  logSumExp,
-  matmul,
-  max,
-  mean,
-  mul,
   NDArray,
-  reshape,
-  rsqrt,
   scalar,
-  split,
-  square,
-  squeeze,
-  stopGradient,
-  sub,
-  sum,
-  swapAxes,
   type Tensor,
-  takeAlongAxis,
-  tanh,
-  transpose,
-  trilMask,
   valueAndGrad,
-  where,
 } from '../../src/tensor/index.js'
 
-const settings = { layers: 2, width: 32, heads: 2, vocabulary: 50, batch: 4, length: 16, steps: 10, lr: 1e-2 }
+const settings = { vocabulary: 50, batch: 4, length: 16, steps: 10, lr: 1e-2 }
+const shape = { vocabSize: settings.vocabulary, contextLength: 16, nLayer: 2, nHead: 2, width: 32 }
 
-interface Norm<L> {
-  readonly weight: L
-  readonly bias: L
+/** The two families: learned positions, LayerNorm, GELU and biases; rotary positions, RMSNorm, squared ReLU. */
+export const configs: Readonly<Record<'gpt2' | 'athanor', GptConfig>> = {
+  gpt2: gpt2Config(shape),
+  athanor: athanorConfig({ ...shape, nKvHead: 1, logitSoftCap: 15 }),
 }
 
-interface Block<L> {
-  readonly norm1: Norm<L>
-  readonly qkv: L
-  readonly out: L
-  readonly norm2: Norm<L>
-  readonly up: L
-  readonly down: L
-}
-
-interface Params<L> {
-  readonly tokens: L
-  readonly positions: L
-  readonly blocks: readonly Block<L>[]
-  readonly norm: Norm<L>
-}
-
-function initialize(): Params<NDArray> {
-  const { layers, width: C, vocabulary, length } = settings
-  const rng = Rng.seed(7)
-  const normal = (...shape: number[]) =>
-    NDArray.from(rng.fillNormal(new Float32Array(shape.reduce((a, b) => a * b)), 0, 0.1), shape)
-  const norm = () => ({
-    weight: NDArray.from(new Float32Array(C).fill(1)),
-    bias: NDArray.zeros([C]),
-  })
-  return {
-    tokens: normal(vocabulary, C),
-    positions: normal(length, C),
-    blocks: Array.from({ length: layers }, () => ({
-      norm1: norm(),
-      qkv: normal(C, 3 * C),
-      out: normal(C, C),
-      norm2: norm(),
-      up: normal(C, 4 * C),
-      down: normal(4 * C, C),
-    })),
-    norm: norm(),
-  }
-}
-
-function layerNorm(x: Tensor, p: Norm<Tensor>): Tensor {
-  const centred = sub(x, mean(x, -1, { keepDims: true }))
-  const variance = mean(square(centred), -1, { keepDims: true })
-  return add(mul(mul(centred, rsqrt(add(variance, 1e-5))), p.weight), p.bias)
-}
-
-function softmax(x: Tensor): Tensor {
-  const e = exp(sub(x, stopGradient(max(x, -1, { keepDims: true }))))
-  return div(e, sum(e, -1, { keepDims: true }))
-}
-
-function attention(x: Tensor, p: Block<Tensor>): Tensor {
-  const { batch: B, length: T, width: C, heads: H } = settings
-  // [B, T, 3C] -> [3, B, H, T, D]
-  const qkv = transpose(reshape(matmul(x, p.qkv), [B, T, 3, H, C / H]), [2, 0, 3, 1, 4])
-  const [q, k, v] = split(qkv, 3).map((part) => squeeze(part, [0])) as [Tensor, Tensor, Tensor]
-  const scores = mul(matmul(q, k, { transB: true }), (C / H) ** -0.5)
-  const weights = softmax(where(trilMask(T, T), scores, -1e9))
-  return matmul(reshape(swapAxes(matmul(weights, v), 1, 2), [B, T, C]), p.out)
-}
-
-function loss(p: Params<Tensor>, ids: Tensor, targets: Tensor): Tensor {
-  let x = add(embedding(p.tokens, ids), p.positions)
-  for (const block of p.blocks) {
-    x = add(x, attention(layerNorm(x, block.norm1), block))
-    x = add(x, matmul(tanh(matmul(layerNorm(x, block.norm2), block.up)), block.down))
-  }
-  const logits = matmul(layerNorm(x, p.norm), p.tokens, { transB: true })
-  const picked = squeeze(takeAlongAxis(logits, expandDims(targets, -1)), [-1])
-  return mean(sub(logSumExp(logits, -1), picked))
-}
+type Params<L> = Readonly<Record<string, L>>
 
 export interface TrainingRun {
   readonly losses: readonly number[]
@@ -124,10 +34,11 @@ export interface TrainingRun {
 }
 
 /** Trains on fixed batches and returns the loss of each step. State stays on the device, updated in place. */
-export async function train(device: Device): Promise<TrainingRun> {
+export async function train(device: Device, model: keyof typeof configs): Promise<TrainingRun> {
+  const config = configs[model]
   const { batch, length, vocabulary, steps, lr } = settings
   const optimizer = adamw({ weightDecay: 0.1 })
-  const params = initialize()
+  const params = initGpt(config, Rng.seed(7))
   const ids = { shape: [batch, length], dtype: 'i32' as const }
   const number = { shape: [], dtype: 'f32' as const }
   const start = performance.now()
@@ -135,22 +46,21 @@ export async function train(device: Device): Promise<TrainingRun> {
     readonly params: Params<L>
     readonly optimizer: OptimizerState<L>
   }
-  let state: State<NDArray> = { params, optimizer: optimizer.init(params as never) }
+  let state: State<NDArray> = { params, optimizer: optimizer.init(params) }
   const step = await compile(
     (old: State<Tensor>, inputs: Tensor, targets: Tensor, count: Tensor) => {
-      const [value, grads] = valueAndGrad(loss as never)(old.params as never, inputs, targets) as never as [
-        Tensor,
-        Params<Tensor>,
-      ]
-      const gradScale = clipFactor(globalNorm(grads as never), 1)
-      const next = optimizer.update(old.params as never, grads as never, old.optimizer, {
+      const [value, grads] = valueAndGrad((p: Params<Tensor>) => gptLoss(config, p, inputs, targets))(
+        old.params,
+      )
+      const gradScale = clipFactor(globalNorm(grads), 1)
+      const next = optimizer.update(old.params, grads, old.optimizer, {
         lr: scalar(lr),
         step: count,
         gradScale,
       })
-      return { state: { params: next.params as never as Params<Tensor>, optimizer: next.state }, loss: value }
+      return { state: { params: next.params, optimizer: next.state }, loss: value }
     },
-    [state, ids, ids, number] as never,
+    [state, ids, ids, number],
     { device, donate: [0], keepOnDevice: true },
   )
   const compiled = performance.now()
@@ -178,11 +88,11 @@ export async function train(device: Device): Promise<TrainingRun> {
     times.push(performance.now() - began)
   }
   await step.dispose()
-  const arrays = leaves<NDArray>(state.params as never)
+  const arrays = leaves<NDArray>(state.params)
   let norm = 0
   for (const array of arrays) for (const x of await array.numbers()) norm += x * x
   const resident = arrays.every((array) => !array.onHost)
-  for (const array of leaves<NDArray>(state as never)) array.dispose()
+  for (const array of leaves<NDArray>([state.params, state.optimizer])) array.dispose()
   const later = times.slice(2)
   return {
     losses,

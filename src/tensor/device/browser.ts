@@ -49,7 +49,9 @@ export async function browserDevice(
     oneAtATime: true,
     session: {
       executionProviders: [kind],
-      graphOptimizationLevel: 'all',
+      // As in node.ts.
+      graphOptimizationLevel: kind === 'wasm' ? 'disabled' : 'basic',
+      enableMemPattern: false,
       executionMode: 'sequential',
       logSeverityLevel: 3,
     },

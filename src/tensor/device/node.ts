@@ -40,7 +40,8 @@ export function nodeDevice(name: string = 'cpu', options: NodeDeviceOptions = {}
     session: {
       executionProviders: kind === 'cpu' ? ['cpu'] : [provider as 'cpu'],
       // The graph has been through our own passes; the runtime's cost build time and fuse what is faster apart.
-      graphOptimizationLevel: 'disabled',
+      // On a GPU its constant folding stays: index ranges and masks would be made on the CPU in every call.
+      graphOptimizationLevel: kind === 'cpu' ? 'disabled' : 'basic',
       // A plan for all memory ahead of time holds on to twice of what is used at once.
       enableMemPattern: false,
       intraOpNumThreads: options.threads ?? availableParallelism(),
