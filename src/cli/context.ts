@@ -22,6 +22,7 @@ export function addVerb(
     .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`)
     .showHelpAfterError(`Run 'athanor ${path} --help' for the flags.`)
     .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
   if (examples.length > 0) {
     verb.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}\n`).join('')}`)
   }

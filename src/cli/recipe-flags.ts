@@ -35,8 +35,8 @@ const derivedFlags = {
   nKvHead: { flag: '--kv-heads <n>', help: 'heads of keys and values', parse: size },
   width: { flag: '--width <n>', help: 'size of the residual stream', parse: size },
   contextLength: { flag: '--context-length <n>', help: 'tokens the model sees at once', parse: size },
-  bias: { flag: '--bias', help: 'biases in linear layers and norms' },
-  tied: { flag: '--tied', help: 'one matrix for embedding and output' },
+  bias: { flag: '--bias', help: 'biases in linear layers and norms; or --no-bias' },
+  tied: { flag: '--tied', help: 'one matrix for embedding and output; or --no-tied' },
   dropout: {
     flag: '--dropout <p>',
     help: 'part of the activations dropped',

@@ -103,7 +103,7 @@ function createPace({ now }: Pick<Io, 'now'>) {
   let part = -1
   let at = -Infinity
   return (label: string, done: number, total: number | undefined): boolean => {
-    const name = label.replace(/[\d,]+/g, '')
+    const name = label.replace(/[\s\d,]+/g, '')
     const nextPart = total === undefined || total <= 0 ? 0 : Math.floor((plainParts * done) / total)
     const time = now()
     if (name === key && nextPart === part && time - at < plainMilliseconds) return false
