@@ -1,0 +1,81 @@
+/**
+ * `npm run bench`: how fast this machine trains, against what its matrix products could give and, where it is installed,
+ * against PyTorch. Results go to standard output, progress to standard error.
+ *
+ * This process only starts others, one for each thing it measures, and stays small: on Linux a new process begins with
+ * its parent's peak of memory.
+ */
+import { availableParallelism } from 'node:os'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { AthanorError } from '../errors.js'
+import { type CaseName, caseNames } from './cases.js'
+import { type CaseMeasurement, efforts, measureCase, startGemm, takeTurn } from './measure.js'
+import { findPyTorch } from './pytorch.js'
+import { type BenchResult, report } from './report.js'
+import { printResult } from './table.js'
+
+interface Options {
+  readonly json?: boolean
+  readonly quick?: boolean
+  readonly threads: number
+  readonly only: readonly CaseName[]
+  readonly pytorch: boolean
+  readonly compile: boolean
+}
+
+const program = new Command('npm run bench --')
+  .description('Measures training: tokens/s, FLOP/s, memory, and PyTorch beside it where it is installed.')
+  .option('--json', 'print the result as JSON')
+  .option('--quick', 'few and short turns, no torch.compile: to see that everything works')
+  .option('--threads <n>', 'threads for each process', parseThreads, availableParallelism())
+  .option('--only <names>', `with commas between: ${caseNames.join(', ')}`, parseNames, caseNames)
+  .option('--no-pytorch', 'leave PyTorch out')
+  .option('--no-compile', 'leave torch.compile out')
+
+async function bench({ quick, threads, only, ...options }: Options): Promise<BenchResult> {
+  const start = performance.now()
+  const log = (message: string) =>
+    process.stderr.write(`${((performance.now() - start) / 1000).toFixed(0).padStart(5)} s  ${message}\n`)
+  const effort = quick ? efforts.quick : efforts.full
+  const found = options.pytorch ? await findPyTorch(threads) : undefined
+  const torch = found && 'version' in found ? found : undefined
+  const settings = { threads, effort, torch, torchCompile: options.compile && !quick, log }
+
+  log(`matrix products, ${threads} threads`)
+  const gemm = await startGemm(threads)
+  try {
+    for (let i = 0; i < effort.rounds; i++) await takeTurn(gemm, effort.turn)
+    const cases: CaseMeasurement[] = []
+    for (const name of only) cases.push(await measureCase(name, gemm, settings))
+    return report(threads, gemm, cases, found)
+  } finally {
+    await gemm.peer.stop()
+  }
+}
+
+function parseThreads(text: string): number {
+  const threads = Number(text)
+  if (!/^\d+$/.test(text) || threads < 1 || threads > 1024) {
+    throw new InvalidArgumentError('It must be a whole number from 1 to 1024.')
+  }
+  return threads
+}
+
+function parseNames(text: string): readonly CaseName[] {
+  return text.split(',').map((name) => {
+    const known = caseNames.find((candidate) => candidate === name.trim())
+    if (!known) throw new InvalidArgumentError(`'${name}' is none of ${caseNames.join(', ')}.`)
+    return known
+  })
+}
+
+try {
+  program.exitOverride().parse()
+  const options = program.opts<Options>()
+  const result = await bench(options)
+  process.stdout.write(`${options.json ? JSON.stringify(result, null, 2) : printResult(result)}\n`)
+} catch (error) {
+  if (error instanceof AthanorError) console.error(`bench: ${error.message}`)
+  else if (!(error instanceof CommanderError)) console.error(error)
+  process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : 1
+}

@@ -1,0 +1,96 @@
+/** The result for people. */
+import { PARITY_TOLERANCE } from './cases.js'
+import type { BenchResult, TorchCaseResult, TorchResult } from './report.js'
+
+export function printResult(result: BenchResult): string {
+  const { gemmPeak, gemmBest, threads, training, pytorch } = result
+  const blocks = [
+    `fp32 matrix product, 1024^3, ${threads} threads: ${giga(gemmPeak)} GFLOP/s (best ${giga(gemmBest)})`,
+  ]
+  const rows = Object.entries(training)
+  if (rows.length > 0) {
+    const header = [
+      'training',
+      'params',
+      'tokens/s',
+      'ms/step',
+      'GFLOP/s',
+      'of peak',
+      'memory',
+      'compile',
+      'first step',
+    ]
+    const lines = rows.map(([name, r]) => [
+      name,
+      millions(r.parameters),
+      integer(r.tokensPerSecond),
+      milliseconds(r.stepSeconds),
+      giga(r.flopsPerSecond),
+      `${r.ratioToGemmPeak.toFixed(2)} (${r.ratioToGemmInRound.toFixed(2)})`,
+      megabytes(r.peakMemoryBytes),
+      `${r.compileSeconds.toFixed(2)} s`,
+      `${(r.firstStepSeconds / r.stepSeconds).toFixed(1)} x`,
+    ])
+    blocks.push(
+      align([header, ...lines]),
+      [
+        'GFLOP/s: 6 N D + 12 L C T D over the whole step; N: parameters without learned positions, a tied head once.',
+        'of peak: against the product above (in brackets: against the products of the same rounds).',
+        `memory: highest resident size of the process; the runtime alone takes ${megabytes(result.baselineMemoryBytes)}.`,
+      ].join('\n'),
+    )
+  }
+  if (pytorch && 'missing' in pytorch) blocks.push(`PyTorch: not measured: ${pytorch.missing}`)
+  if (pytorch && 'training' in pytorch) {
+    const cases = Object.entries(pytorch.training)
+    const header = ['PyTorch', 'AdamW', 'tokens/s', 'ms/step', 'memory', 'we are', 'by round', 'our memory']
+    const lines = cases.flatMap(([name, r]) => [
+      torchRow(name, r.adamw, r.eager),
+      ...(r.compiled && 'speedup' in r.compiled ? [torchRow(`${name}, compiled`, r.adamw, r.compiled)] : []),
+    ])
+    blocks.push(
+      `PyTorch ${pytorch.version}, the same threads, weights and batches; alone it takes ${megabytes(pytorch.baselineMemoryBytes ?? 0)}\n${align([header, ...lines])}`,
+      cases.map(([name, r]) => parityLine(name, r)).join('\n'),
+    )
+  }
+  return blocks.join('\n\n')
+}
+
+function torchRow(name: string, adamw: string, r: TorchResult): string[] {
+  return [
+    name,
+    adamw,
+    integer(r.tokensPerSecond),
+    milliseconds(r.stepSeconds),
+    megabytes(r.peakMemoryBytes),
+    `${r.speedup.toFixed(2)} x`,
+    r.speedups.map((ratio) => ratio.toFixed(2)).join(' '),
+    `${r.memoryRatio.toFixed(2)} x`,
+  ]
+}
+
+function parityLine(name: string, { parity, compiled }: TorchCaseResult): string {
+  const losses = (values: readonly number[]) => values.map((loss) => loss.toFixed(5)).join(' ')
+  const verdict = parity.agrees ? 'agree' : 'DIFFER'
+  const line = `${name}: first losses ${losses(parity.ours)}, PyTorch's ${losses(parity.pytorch)}: they ${verdict} (largest difference ${parity.difference.toExponential(1)}, allowed ${PARITY_TOLERANCE})`
+  return compiled && 'error' in compiled ? `${line}\n${name}: torch.compile: ${compiled.error}` : line
+}
+
+/** Columns side by side; the first to the left, numbers to the right. */
+export function align(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+const integer = (value: number) => Math.round(value).toLocaleString('en-US')
+const giga = (value: number) => (value / 1e9).toFixed(0)
+const millions = (value: number) => `${(value / 1e6).toFixed(value < 1e7 ? 2 : 1)} M`
+const milliseconds = (seconds: number) => (1000 * seconds).toFixed(seconds < 0.1 ? 2 : 0)
+const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MB`
