@@ -10,3 +10,4 @@ export {
   type LayerCache,
   type Params,
 } from './gpt.js'
+export { configFromHf, configToHf, type HfModelType, hfModelTypes, type HfWeight, type WeightSource, weightsFromHf, weightsToHf } from './gpt-hf.js'

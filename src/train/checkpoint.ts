@@ -23,6 +23,8 @@ const progressSchema = z.object({
   stage: z.literal('pretrain'),
   step: z.number().int().nonnegative(),
   recipe: recipeSchema,
+  /** The user's files; absent for the bundled corpus. */
+  data: z.array(z.string()).readonly().optional(),
   heldOutBytes: z.number().positive(),
   seconds: z.number().nonnegative(),
   runtime: z.record(z.string(), z.string()),

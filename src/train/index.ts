@@ -1,5 +1,7 @@
+export { type Progress, readProgress } from './checkpoint.js'
 export { TrainError } from './errors.js'
 export type { EvalEvent, OnEvent, StepEvent, TrainEvent } from './events.js'
+export { measureStep } from './measure-speed.js'
 export { findPreset, type Preset, presets, recipeForDepth } from './presets.js'
 export {
   type ModelSnapshot,

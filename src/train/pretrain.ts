@@ -95,6 +95,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     const state = { params, optimizer: recipeOptimizer(recipe).init(params) }
     const progress: Progress = {
       stage: 'pretrain',
+      ...(options.data === undefined ? {} : { data: options.data }),
       step: 0,
       recipe,
       heldOutBytes: corpus.heldOutBytes,
