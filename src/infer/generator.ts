@@ -1,0 +1,330 @@
+/** Rows of tokens that grow, each with its keys and values cached: the engine under every way of generating. */
+import { gptDecode, gptLogits, type LayerCache, type Params } from '../models/index.js'
+import { compile, constant, gather, NDArray, reshape, type Tensor } from '../tensor/index.js'
+import { InferError } from './errors.js'
+import type { LanguageModel } from './language-model.js'
+
+export interface GeneratorOptions {
+  /** Rows. Default 1. */
+  readonly batch?: number
+  /** Tokens a row can hold, prompt included. Default and at most the model's context length. */
+  readonly capacity?: number
+  /**
+   * 'input' feeds the parameters at each call: no second copy in memory, and `model.params` may be replaced in between.
+   * 'constant' builds them into the program, where the runtime lays them out for its products: about a third faster with several rows, the
+   * same with one. Default: constant for several rows of a model below half a gigabyte, else input.
+   */
+  readonly weights?: 'input' | 'constant'
+}
+
+/** Prompts are read in pieces of these many tokens; the last piece is padded to one of them, or goes token by token. */
+const PIECES = [256, 64, 16, 1] as const
+const CONSTANT_LIMIT = 2 ** 29
+
+type Step = (
+  caches: readonly HostCache[],
+  ids: NDArray,
+  lengths: NDArray,
+  total: NDArray,
+  at: NDArray,
+  params: Params | object,
+) => Promise<{ logits: NDArray; caches: HostCache[] }>
+
+interface HostCache {
+  readonly keys: NDArray
+  readonly values: NDArray
+}
+
+/**
+ * A batch of rows that grow on their own: `extend` reads a prompt (or more of a conversation) into one row, `decode` adds one
+ * token to each of several rows at once; both return logits for the token after. Programs are compiled once per model and shape.
+ */
+export class Generator {
+  readonly batch: number
+  readonly capacity: number
+  readonly #model: LanguageModel
+  readonly #constant: boolean
+  readonly #lengths: number[]
+  /** Per layer [batch, G, capacity, D]; a row's part of it is contiguous, so that one row can be run by itself. */
+  #caches: HostCache[]
+  #busy = false
+
+  constructor(model: LanguageModel, options: GeneratorOptions = {}) {
+    const { config } = model
+    const { batch = 1, capacity = config.contextLength, weights } = options
+    if (!Number.isInteger(batch) || batch < 1)
+      throw new InferError('infer/options', `batch must be a positive integer, not ${batch}`)
+    if (!Number.isInteger(capacity) || capacity < 1 || capacity > config.contextLength) {
+      throw new InferError(
+        'infer/options',
+        `capacity must be between 1 and the model's context length ${config.contextLength}, not ${capacity}`,
+      )
+    }
+    if (batch > 1 && model.device.kind === 'webgpu') {
+      throw new InferError(
+        'infer/options',
+        `a batch of ${batch} rows needs the device cpu; on ${model.device.kind} use one generator per row`,
+      )
+    }
+    this.#model = model
+    this.batch = batch
+    this.capacity = capacity
+    this.#lengths = new Array<number>(batch).fill(0)
+    const shape = [batch, config.nKvHead, capacity, config.headDim]
+    this.#caches = Array.from({ length: config.nLayer }, () => ({
+      keys: NDArray.zeros(shape),
+      values: NDArray.zeros(shape),
+    }))
+    this.#constant =
+      weights === undefined ? batch > 1 && bytesOf(model.params) < CONSTANT_LIMIT : weights === 'constant'
+  }
+
+  /** Tokens that each row holds. */
+  get lengths(): readonly number[] {
+    return this.#lengths
+  }
+
+  /** Forgets a row's tokens from `length` on. */
+  truncate(row: number, length = 0): void {
+    this.#checkRow(row)
+    if (!Number.isInteger(length) || length < 0 || length > this.#lengths[row]!) {
+      throw new InferError(
+        'infer/generator',
+        `row ${row} holds ${this.#lengths[row]} tokens and cannot be cut to ${length}`,
+      )
+    }
+    this.#lengths[row] = length
+  }
+
+  /**
+   * Reads more tokens into a row and returns the logits [V] after the last of them.
+   * @throws InferError `infer/context` where they do not fit, `infer/prompt` for no tokens or ids outside the vocabulary
+   */
+  async extend(
+    row: number,
+    tokens: ArrayLike<number>,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Float32Array> {
+    this.#checkRow(row)
+    this.#checkTokens(tokens)
+    const start = this.#lengths[row]!
+    if (tokens.length === 0) throw new InferError('infer/prompt', 'a row cannot be extended by no tokens')
+    if (start + tokens.length > this.capacity) {
+      throw new InferError(
+        'infer/context',
+        `${tokens.length} tokens do not fit in a row that holds ${start} of at most ${this.capacity}; shorten the prompt`,
+      )
+    }
+    return this.#exclusive(async () => {
+      let logits: Float32Array = new Float32Array(0)
+      for (let done = 0; done < tokens.length; ) {
+        options.signal?.throwIfAborted()
+        const length = this.#lengths[row]!
+        const piece = pieceFor(tokens.length - done, this.capacity - length)
+        const taken = Math.min(piece, tokens.length - done)
+        const ids = new Int32Array(piece)
+        for (let i = 0; i < taken; i++) ids[i] = tokens[done + i]!
+        // Padding is written behind the row's end, where the next tokens go.
+        const result = await this.#run(
+          await this.#step(1, piece),
+          this.#rowCaches(row),
+          ids,
+          [length + piece],
+          taken - 1,
+        )
+        this.#keepRow(row, result.caches)
+        logits = result.logits
+        this.#lengths[row] = length + taken
+        done += taken
+      }
+      return logits
+    })
+  }
+
+  /**
+   * Adds one token to each row where `tokens` has one (undefined: the row rests). Returns logits [V] for each of them, undefined for the
+   * others; they are views into one array that is fresh at each call.
+   * @throws InferError `infer/context` where a row is full
+   */
+  async decode(tokens: readonly (number | undefined)[]): Promise<(Float32Array | undefined)[]> {
+    const { batch, capacity } = this
+    if (tokens.length !== batch)
+      throw new InferError('infer/generator', `decode takes ${batch} tokens, not ${tokens.length}`)
+    this.#checkTokens(tokens.filter((token) => token !== undefined))
+    const full = tokens.findIndex((token, row) => token !== undefined && this.#lengths[row]! >= capacity)
+    if (full >= 0) throw new InferError('infer/context', `row ${full} is full: it holds ${capacity} tokens`)
+    return this.#exclusive(async () => {
+      // A resting row writes behind its end (or over its last position when it is full and can only be cut).
+      const lengths = this.#lengths.map((length) => Math.min(length + 1, capacity))
+      const ids = Int32Array.from(tokens, (token) => token ?? 0)
+      const { logits, caches } = await this.#run(await this.#step(batch, 1), this.#caches, ids, lengths, 0)
+      this.#caches = caches
+      const vocabulary = this.#model.config.vocabSize
+      return tokens.map((token, row) => {
+        if (token === undefined) return undefined
+        this.#lengths[row] = this.#lengths[row]! + 1
+        return logits.subarray(row * vocabulary, (row + 1) * vocabulary)
+      })
+    })
+  }
+
+  /** Frees device memory. Compiled programs belong to the model. */
+  dispose(): void {
+    for (const { keys, values } of this.#caches) {
+      keys.dispose()
+      values.dispose()
+    }
+  }
+
+  async #run(
+    step: Step,
+    caches: readonly HostCache[],
+    ids: Int32Array,
+    lengths: readonly number[],
+    at: number,
+  ) {
+    const batch = lengths.length
+    const { logits, caches: next } = await step(
+      caches,
+      new NDArray('i32', [batch, ids.length / batch], ids),
+      new NDArray('i32', [batch], Int32Array.from(lengths)),
+      NDArray.scalar(Math.max(...lengths), 'i32'),
+      NDArray.from([at], [1], 'i32'),
+      this.#constant && batch > 1 ? {} : this.#model.params,
+    )
+    return { logits: (await logits.read()) as Float32Array, caches: next }
+  }
+
+  #step(batch: number, tokens: number): Promise<Step> {
+    const constant = this.#constant && batch > 1
+    return this.#model.program(`decode ${batch} ${tokens} ${this.capacity} ${constant}`, () =>
+      compileStep(this.#model, batch, tokens, this.capacity, constant),
+    )
+  }
+
+  #rowCaches(row: number): readonly HostCache[] {
+    return this.batch === 1
+      ? this.#caches
+      : this.#caches.map(({ keys, values }) => ({ keys: rowOf(keys, row), values: rowOf(values, row) }))
+  }
+
+  #keepRow(row: number, caches: HostCache[]): void {
+    if (this.batch === 1) {
+      this.#caches = caches
+      return
+    }
+    caches.forEach(({ keys, values }, layer) => {
+      putRow(this.#caches[layer]!.keys, row, keys)
+      putRow(this.#caches[layer]!.values, row, values)
+    })
+  }
+
+  #checkRow(row: number): void {
+    if (!Number.isInteger(row) || row < 0 || row >= this.batch)
+      throw new InferError('infer/generator', `there is no row ${row} among ${this.batch}`)
+  }
+
+  #checkTokens(tokens: ArrayLike<number>): void {
+    checkTokens(tokens, this.#model.config.vocabSize)
+  }
+
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#busy)
+      throw new InferError('infer/generator', 'a generator does one thing at a time; await the call before')
+    this.#busy = true
+    try {
+      return await work()
+    } finally {
+      this.#busy = false
+    }
+  }
+}
+
+/** A generator of `batch` rows over a model; see `Generator`. @throws InferError `infer/options` */
+export function createGenerator(model: LanguageModel, options: GeneratorOptions = {}): Generator {
+  return new Generator(model, options)
+}
+
+/** @throws InferError `infer/prompt` naming the first id outside the vocabulary */
+export function checkTokens(tokens: ArrayLike<number>, vocabSize: number): void {
+  for (let i = 0; i < tokens.length; i++) {
+    const token = tokens[i]!
+    if (!Number.isInteger(token) || token < 0 || token >= vocabSize) {
+      throw new InferError(
+        'infer/prompt',
+        `token ${i} is ${token}; the model's ids go from 0 to ${vocabSize - 1}`,
+      )
+    }
+  }
+}
+
+/** The longest piece that the tokens at least half fill, and that fits. */
+function pieceFor(tokens: number, room: number): number {
+  return PIECES.find((piece) => piece <= room && (piece <= tokens || piece < 2 * tokens)) ?? 1
+}
+
+async function compileStep(
+  model: LanguageModel,
+  batch: number,
+  tokens: number,
+  capacity: number,
+  embed: boolean,
+) {
+  const { config, params, device } = model
+  const { nLayer, nKvHead, headDim, width } = config
+  const i32 = (shape: readonly number[]) => ({ shape, dtype: 'i32' as const })
+  const cache = { shape: [batch, nKvHead, capacity, headDim], dtype: 'f32' as const }
+  const constants = embed
+    ? Object.fromEntries(
+        Object.entries(params).map(([name, { data, shape }]) => [name, constant(data, { shape })]),
+      )
+    : undefined
+  const step = (
+    caches: readonly LayerCache[],
+    ids: Tensor,
+    lengths: Tensor,
+    total: Tensor,
+    at: Tensor,
+    inputs: Params,
+  ) => {
+    const weights = constants ?? inputs
+    const { hidden, caches: next } = gptDecode(config, weights, ids, caches, lengths, total)
+    const last = reshape(tokens === 1 ? hidden : gather(hidden, at, 1), [batch, width])
+    return { logits: gptLogits(config, weights, last), caches: next }
+  }
+  const examples = [
+    Array.from({ length: nLayer }, () => ({ keys: cache, values: cache })),
+    i32([batch, tokens]),
+    i32([batch]),
+    i32([]),
+    i32([1]),
+    embed ? {} : params,
+  ]
+  const compiled: unknown = await compile(step as never, examples, {
+    device,
+    donate: [0],
+    keepOnDevice: true,
+  })
+  return compiled as Step & { dispose(): Promise<void> }
+}
+
+function rowOf(array: NDArray, row: number): NDArray {
+  const [batch, ...rest] = array.shape as [number, ...number[]]
+  const data = array.data as Float32Array
+  const length = data.length / batch
+  return new NDArray('f32', [1, ...rest], data.subarray(row * length, (row + 1) * length))
+}
+
+/** Puts a row's new cache back, where the device did not update it in place. */
+function putRow(array: NDArray, row: number, part: NDArray): void {
+  const place = rowOf(array, row).data as Float32Array
+  const data = part.data as Float32Array
+  if (data.buffer !== place.buffer || data.byteOffset !== place.byteOffset) place.set(data)
+}
+
+function bytesOf(params: Readonly<Record<string, NDArray>>): number {
+  return Object.values(params).reduce(
+    (total, { shape }) => total + 4 * shape.reduce((product, size) => product * size, 1),
+    0,
+  )
+}
