@@ -58,7 +58,7 @@ export class Node<A = unknown> {
   /** The line outside the engine that built this node ("file:line:column"), if known. */
   get site(): string | undefined {
     const lines = this.#site.stack?.split('\n').slice(1) ?? []
-    const user = lines.find((line) => !/[\\/]tensor[\\/]|node:internal/.test(line))
+    const user = lines.find((line) => !line.includes(engineFolder) && !line.includes('node:internal'))
     return user?.match(/\(?((?:file:\/\/|[A-Za-z]:|\/|https?:)[^()]*:\d+:\d+)\)?$/)?.[1]
   }
 }
@@ -125,6 +125,9 @@ export function normalizeAxis(name: string, axis: number, rank: number): number 
   }
   return from0
 }
+
+/** Where the engine's own files are, as stack traces write it. */
+const engineFolder = import.meta.url.replace(/^file:\/\//, '').replace(/[^/]*$/, '')
 
 function captureSite(): { stack?: string } {
   // V8 keeps the frames and formats them only when `stack` is read, so this costs about a microsecond.

@@ -223,6 +223,19 @@ describe('simplify rules', () => {
     `)
   })
 
+  it('intoScatter adds updates into the other summand instead of into zeros', () => {
+    const scattered = (y: Tensor) =>
+      ops.indexAdd(ops.zeros([2, 3]), ops.constant([1, 1], { dtype: 'i32' }), y)
+    const text = rewritten('intoScatter', (x, y) => ops.add(x, scattered(y)))
+    expect(text).not.toContain('add(')
+    expect(text).toMatch(/scatterAdd\(%0, /)
+    const shared = rewritten('intoScatter', (x, y) => {
+      const update = scattered(y)
+      return [ops.add(x, update), update]
+    })
+    expect(shared).toContain('= add(')
+  })
+
   it('intoMatmul leaves a product alone that others read too', () => {
     const text = rewritten('intoMatmul', (x, y) => {
       const product = ops.matmul(x, ops.transpose(y))

@@ -166,6 +166,24 @@ const intoMatmul: Rule = (node, inputs, uses) => {
   return product.node.with(product.node.inputs, { ...attrs, alpha } as never).outputs[0]
 }
 
+/** x + scatterAdd(0, i, u) adds into x: the gradient of a tied embedding starts from that of the output layer. */
+const intoScatter: Rule = (node, inputs, uses) => {
+  if (node.primitive.name !== 'add') return undefined
+  const at = inputs.findIndex((x) => {
+    const [base] = x.node.inputs
+    return (
+      x.node.primitive.name === 'scatterAdd' &&
+      base !== undefined &&
+      constantValue(base) === 0 &&
+      uses.get(x) === 1
+    )
+  })
+  const other = inputs[1 - at]
+  if (at < 0 || !other || !shapesEqual(other.shape, shapeOf(node))) return undefined
+  const { node: scatter } = inputs[at]!
+  return scatter.with([other, ...scatter.inputs.slice(1)]).outputs[0]
+}
+
 function swapsLastTwo(perm: readonly number[]): boolean {
   const rank = perm.length
   return (
@@ -182,6 +200,7 @@ export const simplifyRules: Readonly<Record<string, Rule>> = {
   joinMovement,
   dropBroadcasts,
   intoMatmul,
+  intoScatter,
 }
 
 /** Applies the rules to every node once, bottom-up, each node until no rule changes it. */
