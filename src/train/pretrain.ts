@@ -17,6 +17,7 @@ import { loadState, type Progress, readProgress, saveCheckpoint } from './checkp
 import { type Corpus, type DocumentSource, openCorpus, prepareCorpus } from './corpus.js'
 import { TrainError } from './errors.js'
 import type { EvalEvent, OnEvent } from './events.js'
+import { heldOutLoss } from './held-out.js'
 import { findPreset, recipeForDepth } from './presets.js'
 import {
   modelConfig,
@@ -26,7 +27,8 @@ import {
   recipeOptimizer,
   recipeSchedule,
 } from './recipe.js'
-import { compileEvalStep, compileTrainStep, type TrainState } from './training-step.js'
+import { Speed } from './speed.js'
+import { compileTrainStep, type TrainState } from './training-step.js'
 
 /** The model at some step, for drawing a sample from it. Its arrays are only valid during the call. */
 export interface ModelSnapshot {
@@ -192,7 +194,7 @@ async function train({
 
   const optimizer = recipeOptimizer(recipe)
   const stepOnce = await compileTrainStep(config, recipe, optimizer, state, device)
-  const measure = await heldOutLoss(config, recipe, corpus, state.params, device)
+  const measure = await heldOutLoss(config, T, corpus, state.params, device)
   const tokenShape = accumulation > 1 ? [accumulation, B, T] : [B, T]
   const dropoutKeys = Rng.seed(seed).fork('dropout')
 
@@ -297,75 +299,6 @@ function documents(paths: readonly string[] | undefined): DocumentSource {
   if (paths !== undefined) return () => readTextFiles(paths)
   return async function* () {
     yield* await loadFactbook()
-  }
-}
-
-/** A function that gives the mean loss over the held-out tokens (or the first `maxTokens` of them), the same windows each time. */
-async function heldOutLoss(
-  config: GptConfig,
-  recipe: Recipe,
-  corpus: Corpus,
-  params: TrainState['params'],
-  device: Device,
-) {
-  const { heldOut } = corpus
-  const { contextLength: T } = recipe
-  if (heldOut.length < T + 1) {
-    throw new TrainError(
-      'data',
-      `the held-out text has ${heldOut.length} tokens, less than one context of ${T} and its target; bring more data, shorten the context, or hold out more`,
-    )
-  }
-  const windows = Math.floor((heldOut.length - 1) / T)
-  const B = Math.min(windows, Math.max(1, Math.floor(4096 / T)))
-  const evaluate = await compileEvalStep(config, B, T, params, device)
-  const batches = createBatches({
-    tokens: heldOut,
-    batchSize: B,
-    contextLength: T,
-    seed: 0,
-    order: 'sequential',
-  })
-  const measure = async (state: TrainState['params'], maxTokens = Number.POSITIVE_INFINITY) => {
-    const count = Math.max(1, Math.min(Math.floor(windows / B), Math.ceil(maxTokens / (B * T))))
-    let total = 0
-    for (let i = 0; i < count; i++) {
-      const { inputs, targets } = batches.batches(i)
-      const loss = await evaluate(
-        state as Record<string, NDArray>,
-        new NDArray('i32', [B, T], inputs),
-        new NDArray('i32', [B, T], targets),
-      )
-      total += await loss.item()
-    }
-    const loss = total / count
-    const tokensPerByte = heldOut.length / corpus.heldOutBytes
-    return { loss, perplexity: Math.exp(loss), bitsPerByte: (loss / Math.LN2) * tokensPerByte }
-  }
-  return Object.assign(measure, { dispose: () => evaluate.dispose() })
-}
-
-/** Seconds per step since the last report, without the pauses and the first slow steps on fresh memory. */
-class Speed {
-  #step: number
-  #time = performance.now()
-  #last = Number.POSITIVE_INFINITY
-
-  constructor(step: number) {
-    this.#step = step
-  }
-
-  secondsPerStep(step: number): number {
-    if (step > this.#step) this.#last = (performance.now() - this.#time) / 1000 / (step - this.#step)
-    this.#step = step
-    this.#time = performance.now()
-    return this.#last
-  }
-
-  async pause(work: () => Promise<void>): Promise<void> {
-    const began = performance.now()
-    await work()
-    this.#time += performance.now() - began
   }
 }
 
