@@ -1,5 +1,5 @@
 /** Rows of tokens that grow, each with its keys and values cached: the engine under every way of generating. */
-import { gptDecode, gptLogits, type LayerCache, type Params } from '../models/index.js'
+import { cacheHeadDim, gptDecode, gptLogits, type LayerCache, type Params } from '../models/index.js'
 import { compile, constant, gather, NDArray, reshape, type Tensor } from '../tensor/index.js'
 import { InferError } from './errors.js'
 import type { LanguageModel } from './language-model.js'
@@ -70,7 +70,7 @@ export class Generator {
     this.batch = batch
     this.capacity = capacity
     this.#lengths = new Array<number>(batch).fill(0)
-    const shape = [batch, config.nKvHead, capacity, config.headDim]
+    const shape = [batch, config.nKvHead, capacity, cacheHeadDim(config)]
     this.#caches = Array.from({ length: config.nLayer }, () => ({
       keys: NDArray.zeros(shape),
       values: NDArray.zeros(shape),
@@ -271,9 +271,9 @@ async function compileStep(
   embed: boolean,
 ) {
   const { config, params, device } = model
-  const { nLayer, nKvHead, headDim, width } = config
+  const { nLayer, nKvHead, width } = config
   const i32 = (shape: readonly number[]) => ({ shape, dtype: 'i32' as const })
-  const cache = { shape: [batch, nKvHead, capacity, headDim], dtype: 'f32' as const }
+  const cache = { shape: [batch, nKvHead, capacity, cacheHeadDim(config)], dtype: 'f32' as const }
   const constants = embed
     ? Object.fromEntries(
         Object.entries(params).map(([name, { data, shape }]) => [name, constant(data, { shape })]),

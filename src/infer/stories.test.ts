@@ -32,7 +32,11 @@ describe.skipIf(!data)('a pretrained Llama of 260 thousand parameters', () => {
 
   it('reads text through the tokenizer of llama2.c, with the start token in front', async () => {
     expect(model.encodePrompt(reference.nll_text)).toEqual([1, ...reference.nll_token_ids])
-    const { text, promptTokens } = await generate(model, { prompt: 'Once upon a time', maxTokens: 8, temperature: 0 })
+    const { text, promptTokens } = await generate(model, {
+      prompt: 'Once upon a time',
+      maxTokens: 8,
+      temperature: 0,
+    })
     expect(promptTokens[0]).toBe(1)
     expect(text).toBe(', there was a little girl')
   })
@@ -41,7 +45,7 @@ describe.skipIf(!data)('a pretrained Llama of 260 thousand parameters', () => {
     const generator = createGenerator(model)
     const ids = [1, ...reference.nll_token_ids]
     let logits = await generator.extend(0, [1])
-    reference.bos_logits_first8.forEach((value, i) => expect(logits[i]).toBeCloseTo(value, 4))
+    for (const [i, value] of reference.bos_logits_first8.entries()) expect(logits[i]).toBeCloseTo(value, 4)
     let nll = 0
     for (const id of ids.slice(1)) {
       nll -= logProbability(logits, id)

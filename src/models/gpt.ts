@@ -28,10 +28,10 @@ import {
   type LinearCrossEntropyOptions,
   linearCrossEntropy,
   type NDArray,
-  reshape,
+  pad, reshape,
   rmsNorm,
   rotary,
-  softCap,
+  slice, softCap,
   splitKey,
   sub,
   type Tensor,
@@ -117,7 +117,12 @@ export function gptHidden(
   return decoder(config, params, ids, positions, attend, options.dropoutKey)
 }
 
-/** Keys and values of one layer for all positions so far: [B, G, P, D] each, with room for P positions. */
+/** Width of a head in the cache: headDim, filled up to a multiple of eight, which the kernel asks for. */
+export function cacheHeadDim({ headDim }: GptConfig): number {
+  return 8 * Math.ceil(headDim / 8)
+}
+
+/** Keys and values of one layer for all positions so far: [B, G, P, cacheHeadDim] each, with room for P positions. */
 export interface LayerCache {
   readonly keys: Tensor
   readonly values: Tensor
@@ -136,11 +141,15 @@ export function gptDecode(
   total: Tensor,
 ): { hidden: Tensor; caches: LayerCache[] } {
   const next: LayerCache[] = []
+  const { headDim: D } = config
+  const wide = cacheHeadDim(config)
   const attend: Attend = (layer, q, k, v) => {
-    const options = config.window === undefined ? {} : { window: config.window }
-    const { out, keys, values } = cachedAttention(q, k, v, caches[layer]!, lengths, total, options)
+    const options = { scale: 1 / Math.sqrt(D), ...(config.window === undefined ? {} : { window: config.window }) }
+    // Zeros behind a head change no product, and come out as zeros.
+    const fill = (x: Tensor) => (wide === D ? x : pad(x, [[0, 0], [0, 0], [0, 0], [0, wide - D]]))
+    const { out, keys, values } = cachedAttention(fill(q), fill(k), fill(v), caches[layer]!, lengths, total, options)
     next.push({ keys, values })
-    return out
+    return wide === D ? out : slice(out, [undefined, undefined, undefined, [0, D]])
   }
   const first = expandDims(sub(lengths, ids.shape[1] as number), 1)
   const positions = add(first, expandDims(iota(ids.shape[1]!), 0))

@@ -1,5 +1,5 @@
-export { athanorConfig, type GptConfig, type GptConfigInput, gpt2Config, gptConfig, ModelError } from './gpt-config.js'
 export {
+  cacheHeadDim,
   type ForwardOptions,
   gptDecode,
   gptHidden,
@@ -10,4 +10,21 @@ export {
   type LayerCache,
   type Params,
 } from './gpt.js'
-export { configFromHf, configToHf, type HfModelType, hfModelTypes, type HfWeight, type WeightSource, weightsFromHf, weightsToHf } from './gpt-hf.js'
+export {
+  athanorConfig,
+  type GptConfig,
+  type GptConfigInput,
+  gpt2Config,
+  gptConfig,
+  ModelError,
+} from './gpt-config.js'
+export {
+  configFromHf,
+  configToHf,
+  type HfModelType,
+  type HfWeight,
+  hfModelTypes,
+  type WeightSource,
+  weightsFromHf,
+  weightsToHf,
+} from './gpt-hf.js'
