@@ -29,6 +29,9 @@ export const caseNames = [
 
 export type CaseName = (typeof caseNames)[number]
 
+/** The models that generate. */
+export const generationNames = ['small', 'middle', 'large'] as const satisfies readonly CaseName[]
+
 export interface Case extends Shape {
   readonly name: CaseName
   /** 'gpt2': learned positions, LayerNorm, erf GELU. 'athanor': rotary, RMSNorm, QK norm, squared ReLU. Both tied, no biases. */

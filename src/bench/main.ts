@@ -8,17 +8,28 @@
 import { availableParallelism } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { AthanorError } from '../errors.js'
-import { type CaseName, caseNames } from './cases.js'
-import { type CaseMeasurement, efforts, measureCase, startGemm, takeTurn } from './measure.js'
+import { caseNames, generationNames } from './cases.js'
+import {
+  type CaseMeasurement,
+  efforts,
+  type GenerationMeasurement,
+  measureCase,
+  measureGeneration,
+  startGemm,
+  takeTurn,
+} from './measure.js'
 import { findPyTorch } from './pytorch.js'
 import { type BenchResult, report } from './report.js'
 import { printResult } from './table.js'
+
+const sections = [...caseNames, 'generation'] as const
+type Section = (typeof sections)[number]
 
 interface Options {
   readonly json?: boolean
   readonly quick?: boolean
   readonly threads: number
-  readonly only: readonly CaseName[]
+  readonly only: readonly Section[]
   readonly pytorch: boolean
   readonly compile: boolean
 }
@@ -28,7 +39,7 @@ const program = new Command('npm run bench --')
   .option('--json', 'print the result as JSON')
   .option('--quick', 'few and short turns, no torch.compile: to see that everything works')
   .option('--threads <n>', 'threads for each process', parseThreads, availableParallelism())
-  .option('--only <names>', `with commas between: ${caseNames.join(', ')}`, parseNames, caseNames)
+  .option('--only <names>', `with commas between: ${sections.join(', ')}`, parseSections, sections)
   .option('--no-pytorch', 'leave PyTorch out')
   .option('--no-compile', 'leave torch.compile out')
 
@@ -46,8 +57,14 @@ async function bench({ quick, threads, only, ...options }: Options): Promise<Ben
   try {
     for (let i = 0; i < effort.rounds; i++) await takeTurn(gemm, effort.turn)
     const cases: CaseMeasurement[] = []
-    for (const name of only) cases.push(await measureCase(name, gemm, settings))
-    return report(threads, gemm, cases, found)
+    for (const name of caseNames) {
+      if (only.includes(name)) cases.push(await measureCase(name, gemm, settings))
+    }
+    const generation: GenerationMeasurement[] = []
+    for (const name of only.includes('generation') ? generationNames : []) {
+      generation.push(...(await measureGeneration(name, settings)))
+    }
+    return report(threads, gemm, cases, generation, found)
   } finally {
     await gemm.peer.stop()
   }
@@ -61,10 +78,10 @@ function parseThreads(text: string): number {
   return threads
 }
 
-function parseNames(text: string): readonly CaseName[] {
+function parseSections(text: string): readonly Section[] {
   return text.split(',').map((name) => {
-    const known = caseNames.find((candidate) => candidate === name.trim())
-    if (!known) throw new InvalidArgumentError(`'${name}' is none of ${caseNames.join(', ')}.`)
+    const known = sections.find((candidate) => candidate === name.trim())
+    if (!known) throw new InvalidArgumentError(`'${name}' is none of ${sections.join(', ')}.`)
     return known
   })
 }

@@ -123,3 +123,34 @@ async function beginTorch(
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+export interface GenerationMeasurement {
+  readonly name: CaseName
+  readonly batch: number
+  readonly measurement: Measurement
+}
+
+/** Rows generated at once. */
+const batches = [1, 16] as const
+
+/** Generation with few and with many rows, in turn. */
+export async function measureGeneration(
+  name: CaseName,
+  { threads, effort, log }: Settings,
+): Promise<GenerationMeasurement[]> {
+  log(`generation, ${name}`)
+  const started: GenerationMeasurement[] = []
+  try {
+    for (const batch of batches) {
+      const peer = await Peer.ours(`generation, ${name}`, 'generation', { threads, name, batch })
+      started.push({ name, batch, measurement: { peer, turns: [] } })
+    }
+    const turn = { seconds: effort.turn.seconds / 2, count: effort.turn.count }
+    for (let round = 0; round < effort.rounds; round++) {
+      for (const { measurement } of started) await takeTurn(measurement, turn)
+    }
+    return started
+  } finally {
+    await Promise.all(started.map(({ measurement }) => measurement.peer.stop()))
+  }
+}

@@ -1,6 +1,12 @@
 /** From times to the result that `--json` prints. */
 import { type CaseName, PARITY_TOLERANCE } from './cases.js'
-import type { CaseMeasurement, Measurement, TorchMeasurement, TrainingMeasurement } from './measure.js'
+import type {
+  CaseMeasurement,
+  GenerationMeasurement,
+  Measurement,
+  TorchMeasurement,
+  TrainingMeasurement,
+} from './measure.js'
 import type { PyTorch } from './pytorch.js'
 import { median, pairwise } from './statistics.js'
 
@@ -18,6 +24,11 @@ export interface TrainingResult {
   readonly stepSeconds: number
   /** N: all but learned positions, a tied head once. */
   readonly parameters: number
+}
+
+export interface GenerationResult {
+  readonly tokensPerSecond: number
+  readonly peakMemoryBytes: number
 }
 
 export interface TorchResult {
@@ -55,6 +66,8 @@ export interface BenchResult {
   /** Resident memory with the runtime loaded and nothing done. */
   readonly baselineMemoryBytes: number
   readonly training: Partial<Record<CaseName, TrainingResult>>
+  /** By model, then `batch1` and `batch16`. */
+  readonly generation: Partial<Record<CaseName, Record<string, GenerationResult>>>
   readonly pytorch?:
     | {
         readonly version: string
@@ -68,6 +81,7 @@ export function report(
   threads: number,
   gemm: Measurement,
   cases: readonly CaseMeasurement[],
+  generation: readonly GenerationMeasurement[],
   torch: PyTorch | { readonly missing: string } | undefined,
 ): BenchResult {
   const work = gemm.peer.ready.flops!
@@ -79,6 +93,7 @@ export function report(
     threads,
     baselineMemoryBytes: gemm.peer.ready.baselineMemoryBytes,
     training: Object.fromEntries(training),
+    generation: generationSection(generation),
     ...(torch ? { pytorch: 'missing' in torch ? torch : torchSection(torch, cases) } : {}),
   }
 }
@@ -105,6 +120,19 @@ function trainingResult(
     stepSeconds,
     parameters: parameters!,
   }
+}
+
+function generationSection(measured: readonly GenerationMeasurement[]): BenchResult['generation'] {
+  const section: Partial<Record<CaseName, Record<string, GenerationResult>>> = {}
+  for (const { name, batch, measurement } of measured) {
+    const { peer, turns } = measurement
+    const tokensPerSecond = batch / median(turns.flat())
+    section[name] = {
+      ...section[name],
+      [`batch${batch}`]: { tokensPerSecond, peakMemoryBytes: peer.peakMemoryBytes },
+    }
+  }
+  return section
 }
 
 function torchSection({ version }: PyTorch, cases: readonly CaseMeasurement[]) {

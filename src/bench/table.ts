@@ -3,7 +3,7 @@ import { PARITY_TOLERANCE } from './cases.js'
 import type { BenchResult, TorchCaseResult, TorchResult } from './report.js'
 
 export function printResult(result: BenchResult): string {
-  const { gemmPeak, gemmBest, threads, training, pytorch } = result
+  const { gemmPeak, gemmBest, threads, training, generation, pytorch } = result
   const blocks = [
     `fp32 matrix product, 1024^3, ${threads} threads: ${giga(gemmPeak)} GFLOP/s (best ${giga(gemmBest)})`,
   ]
@@ -39,6 +39,15 @@ export function printResult(result: BenchResult): string {
         `memory: highest resident size of the process; the runtime alone takes ${megabytes(result.baselineMemoryBytes)}.`,
       ].join('\n'),
     )
+  }
+  const generated = Object.entries(generation)
+  if (generated.length > 0) {
+    const header = ['generation, tokens/s', ...Object.keys(generated[0]![1]).map(batchTitle)]
+    const lines = generated.map(([name, batches]) => [
+      name,
+      ...Object.values(batches).map((r) => integer(r.tokensPerSecond)),
+    ])
+    blocks.push(align([header, ...lines]))
   }
   if (pytorch && 'missing' in pytorch) blocks.push(`PyTorch: not measured: ${pytorch.missing}`)
   if (pytorch && 'training' in pytorch) {
@@ -89,6 +98,7 @@ export function align(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
+const batchTitle = (key: string) => key.replace('batch', 'batch ')
 const integer = (value: number) => Math.round(value).toLocaleString('en-US')
 const giga = (value: number) => (value / 1e9).toFixed(0)
 const millions = (value: number) => `${(value / 1e6).toFixed(value < 1e7 ? 2 : 1)} M`
