@@ -122,17 +122,18 @@ export class Completion {
   }
 
   /** Draws the next token from the logits after the last; returns it while there is more to come. */
-  next(logits: Float32Array): number | undefined {
+  next(all: Float32Array): number | undefined {
+    const { tokenizer, eosIds } = this.#model
+    // Rows that only fill the embedding up to a round size are no tokens.
+    const logits = tokenizer ? all.subarray(0, tokenizer.vocabSize) : all
     const token = sample(logits, this.#settings, this.#rng, this.#history)
     if (this.#settings.logProbabilities) this.#logProbabilities.push(logProbability(logits, token))
     this.tokens.push(token)
     this.#history.push(token)
-    const written = this.#decoder?.push(token) ?? ''
-    let text = this.#stopText.push(written)
-    this.#finish = this.#ending(token)
-    if (this.#finish) {
-      text += this.#stopText.push(this.#decoder?.flush() ?? '') + this.#stopText.flush()
-    }
+    const ends = this.#settings.stopAtEos && eosIds.includes(token)
+    let text = ends ? '' : this.#stopText.push(this.#decoder?.push(token) ?? '')
+    this.#finish = this.#stopText.stopped ? 'stop' : ends ? 'eos' : this.#full() ? 'length' : undefined
+    if (this.#finish) text += this.#stopText.push(this.#decoder?.flush() ?? '') + this.#stopText.flush()
     this.#text += text
     this.#onToken?.(token, text)
     return this.#finish ? undefined : token
@@ -148,11 +149,10 @@ export class Completion {
     }
   }
 
-  #ending(token: number): Finish | undefined {
-    const { maxTokens, stopAtEos } = this.#settings
-    if (this.#stopText.stopped) return 'stop'
-    if (stopAtEos && this.#model.eosIds.includes(token)) return 'eos'
-    const full = this.#history.length > this.#model.config.contextLength
-    return full || this.tokens.length >= maxTokens ? 'length' : undefined
+  #full(): boolean {
+    return (
+      this.#history.length > this.#model.config.contextLength ||
+      this.tokens.length >= this.#settings.maxTokens
+    )
   }
 }

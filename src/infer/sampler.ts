@@ -96,15 +96,17 @@ function penalize(logits: Float32Array, history: readonly number[], penalty: num
   return out
 }
 
-/** The tokens that may be drawn and their weights (probabilities, up to a factor). */
+/** The tokens that may be drawn, ascending, and their weights (probabilities, up to a factor). */
 function distribution(
   scores: Float32Array,
   sampling: Sampling,
-): { candidates: ArrayLike<number>; weights: Float64Array } {
+): { candidates: Int32Array; weights: Float64Array } {
   const { temperature, topK, topP, minP } = sampling
   const top = scores[greedy(scores)]!
   let candidates = topK !== undefined && topK < scores.length ? largest(scores, topK) : indices(scores.length)
-  let weights = Float64Array.from(candidates, (token) => Math.exp((scores[token]! - top) / temperature))
+  let weights = new Float64Array(candidates.length)
+  for (let i = 0; i < weights.length; i++)
+    weights[i] = Math.exp((scores[candidates[i]!]! - top) / temperature)
   const keep = (positions: readonly number[]) => {
     candidates = Int32Array.from(positions, (at) => candidates[at]!)
     weights = Float64Array.from(positions, (at) => weights[at]!)
@@ -116,7 +118,9 @@ function distribution(
 }
 
 function indices(length: number): Int32Array {
-  return Int32Array.from({ length }, (_, i) => i)
+  const out = new Int32Array(length)
+  for (let i = 0; i < length; i++) out[i] = i
+  return out
 }
 
 /** Positions of the smallest set of largest weights whose sum reaches the share; ascending. */
