@@ -80,8 +80,8 @@ class GPT(nn.Module):
         self.norm = rms_norm(width) if self.own else nn.LayerNorm(width, eps=1e-5, bias=False)
         half = width // shape["nHead"] // 2
         angles = torch.outer(torch.arange(context), 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half))
-        self.register_buffer("cosines", angles.cos().float(), persistent=False)
-        self.register_buffer("sines", angles.sin().float(), persistent=False)
+        for name, table in (("cosines", angles.cos()), ("sines", angles.sin())):
+            self.register_buffer(name, table.to(torch.get_default_dtype()), persistent=False)
 
     def forward(self, ids, targets):
         x = self.embed_tokens(ids)
@@ -92,7 +92,7 @@ class GPT(nn.Module):
         for layer in self.layers:
             x = layer(x, (self.cosines, self.sines))
         logits = F.linear(self.norm(x), self.embed_tokens.weight)
-        return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.view(-1))
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
     def load(self, weights):
         """Weights by Athanor's names."""
