@@ -10,9 +10,10 @@ export interface GeneratorOptions {
   /** Tokens a row can hold, prompt included. Default and at most the model's context length. */
   readonly capacity?: number
   /**
-   * 'input' feeds the parameters at each call: no second copy in memory, and `model.params` may be replaced in between.
-   * 'constant' builds them into the program, where the runtime lays them out for its products: about a third faster with several rows, the
-   * same with one. Default: constant for several rows of a model below half a gigabyte, else input.
+   * 'input' feeds the parameters at each call: one copy in memory, and `model.params` may be replaced in between.
+   * 'constant' builds them into programs: on the CPU into the one that decodes several rows, which is then about a third
+   * faster (one row gains nothing), on a GPU into all, which then need not send them each time.
+   * Default: constant where that helps and the model is below half a gigabyte on the CPU.
    */
   readonly weights?: 'input' | 'constant'
 }
@@ -75,8 +76,9 @@ export class Generator {
       keys: NDArray.zeros(shape),
       values: NDArray.zeros(shape),
     }))
-    this.#constant =
-      weights === undefined ? batch > 1 && bytesOf(model.params) < CONSTANT_LIMIT : weights === 'constant'
+    const onCpu = model.device.kind === 'cpu'
+    const helps = onCpu ? batch > 1 && bytesOf(model.params) < CONSTANT_LIMIT : true
+    this.#constant = weights === undefined ? helps : weights === 'constant'
   }
 
   /** Tokens that each row holds. */
@@ -190,16 +192,20 @@ export class Generator {
       new NDArray('i32', [batch], Int32Array.from(lengths)),
       NDArray.scalar(Math.max(...lengths), 'i32'),
       NDArray.from([at], [1], 'i32'),
-      this.#constant && batch > 1 ? {} : this.#model.params,
+      this.#constantFor(batch) ? {} : this.#model.params,
     )
     return { logits: (await logits.read()) as Float32Array, caches: next }
   }
 
   #step(batch: number, tokens: number): Promise<Step> {
-    const constant = this.#constant && batch > 1
+    const constant = this.#constantFor(batch)
     return this.#model.program(`decode ${batch} ${tokens} ${this.capacity} ${constant}`, () =>
       compileStep(this.#model, batch, tokens, this.capacity, constant),
     )
+  }
+
+  #constantFor(rows: number): boolean {
+    return this.#constant && (rows > 1 || this.#model.device.kind !== 'cpu')
   }
 
   #rowCaches(row: number): readonly HostCache[] {

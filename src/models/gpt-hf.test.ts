@@ -94,6 +94,27 @@ describe('biases that a llama file lacks', () => {
   })
 })
 
+describe('biases of a qwen3 file', () => {
+  it('may be on attention only', async () => {
+    const { config, weights } = fixtures.qwen3!
+    const json = { ...config, attention_bias: true }
+    const bias = (rows: number) => ({
+      shape: [rows],
+      data: Buffer.from(new Float32Array(rows).fill(0.5).buffer).toString('base64'),
+    })
+    const rows = { q: 32, k: 16, v: 16, o: 16 }
+    const more = [0, 1].flatMap((layer) =>
+      Object.entries(rows).map(
+        ([part, size]) => [`model.layers.${layer}.self_attn.${part}_proj.bias`, bias(size)] as const,
+      ),
+    )
+    const params = await weightsFromHf(json, sourceOf({ ...weights, ...Object.fromEntries(more) }))
+    expect(params['model.layers.1.self_attn.k_proj.bias']!.data).toEqual(new Float32Array(16).fill(0.5))
+    expect(params['model.layers.1.mlp.gate_proj.bias']!.data).toEqual(new Float32Array(20))
+    await expect(weightsFromHf(json, sourceOf(weights))).rejects.toThrow(/self_attn\.q_proj\.bias is missing/)
+  })
+})
+
 describe('names of GPT-2', () => {
   const { config: json, weights } = fixtures.gpt2!
 

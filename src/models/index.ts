@@ -21,10 +21,9 @@ export {
 export {
   configFromHf,
   configToHf,
+  type HfConfigOptions,
   type HfModelType,
-  type HfWeight,
+  hfModelType,
   hfModelTypes,
-  type WeightSource,
-  weightsFromHf,
-  weightsToHf,
 } from './gpt-hf.js'
+export { type HfWeight, type WeightSource, weightsFromHf, weightsToHf } from './gpt-hf-weights.js'
