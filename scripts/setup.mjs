@@ -68,7 +68,17 @@ function packagesIn(path) {
 
 function install() {
   say('installing dependencies from the npm registry (only this once; a minute or so) …')
-  const flags = ['--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']
+  const flags = [
+    '--ignore-scripts',
+    '--include=dev',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    // Without a network npm would try for over a minute; four more tries in 15 seconds bridge a hiccup.
+    '--fetch-retries=4',
+    '--fetch-retry-factor=2',
+    '--fetch-retry-mintimeout=1000',
+  ]
   run('npm', ['ci', ...flags], {
     missing: 'npm was not found. It comes with Node: https://nodejs.org',
     failed:

@@ -3,13 +3,15 @@ import type { Command } from 'commander'
 import { addVerb, type Context } from './context.js'
 import { grouped, table } from './format.js'
 import { interruptible } from './interrupt.js'
-import { several, text, threads } from './numbers.js'
+import { integer, several, text, threads } from './numbers.js'
 import { printResult } from './output.js'
 import { createReporter } from './reporter.js'
 
 interface Flags {
   readonly model: string
   readonly data: string[]
+  readonly contextLength?: number
+  readonly stride?: number
   readonly threads?: number
   readonly device?: string
   readonly json?: boolean
@@ -27,6 +29,8 @@ export function addEval(program: Command, context: Context): void {
       text,
     )
     .requiredOption('--data <file...>', 'text files, JSON Lines or folders', several)
+    .option('--context-length <n>', "tokens seen at once (default: the model's)", integer({ min: 1 }))
+    .option('--stride <n>', 'new tokens in each window (default: half the context)', integer({ min: 1 }))
     .option('--threads <n>', 'CPU threads (default: all cores)', threads)
     .option('--device <name>', 'cpu, webgpu or cuda (default: cpu)', text)
     .option('--json', 'print loss, perplexity, bitsPerByte, tokens and bytes as JSON')
@@ -35,7 +39,7 @@ export function addEval(program: Command, context: Context): void {
 
 async function perplexityVerb(
   { io, library }: Context,
-  { model: dir, data, threads, device, json }: Flags,
+  { model: dir, data, threads, device, json, ...windows }: Flags,
 ): Promise<void> {
   const reporter = createReporter(io, { json })
   try {
@@ -48,6 +52,7 @@ async function perplexityVerb(
       { stopping: 'stopping', stopped: () => 'stopped; nothing was measured' },
       (signal) =>
         library.perplexity(model, textsOf(library.readTextFiles(data, { signal })), {
+          ...windows,
           signal,
           onProgress: (progress) =>
             reporter.onEvent({ type: 'progress', label: 'measuring', unit: 'tokens', ...progress }),

@@ -108,8 +108,8 @@ describe('the reporter', () => {
     for (let step = 1; step <= 1000; step++) onEvent(stepEvent(step))
     const lines = io.err().trimEnd().split('\n')
     expect(lines).toHaveLength(21)
-    expect(lines[0]).toBe('step 1/1,000: loss 2.9990, lr 0.00100, 12.3k tokens/s, 16m 39s left')
-    expect(lines.at(-1)).toBe('step 1,000/1,000: loss 2.0000, lr 0.00100, 12.3k tokens/s')
+    expect(lines[0]).toBe('step 1/1,000: loss 2.9990, lr 1.00e-3, 12.3k tokens/s, 16m 39s left')
+    expect(lines.at(-1)).toBe('step 1,000/1,000: loss 2.0000, lr 1.00e-3, 12.3k tokens/s')
   })
 
   test('without a terminal is never silent for long', () => {
@@ -144,6 +144,15 @@ describe('the reporter', () => {
       'warning: careful',
       '',
     ])
+  })
+
+  test('on a terminal the bar of a preparation goes when the next thing begins', () => {
+    const io = fakeIo({ tty: true })
+    const { onEvent } = createReporter(io)
+    onEvent({ type: 'progress', label: 'encoding', done: 10, unit: 'characters' })
+    expect(screen(io.err())).toEqual(['encoding  10 characters'])
+    onEvent({ type: 'message', text: 'ready' })
+    expect(screen(io.err())).toEqual(['ready', ''])
   })
 
   test('on a terminal draws the bar and takes it away at the end', () => {

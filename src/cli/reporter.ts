@@ -34,7 +34,11 @@ export function createReporter(
     if (line.isLive) line.draw(bar, bar.done === total)
     else if (isDue(bar.label, bar.done, total)) line.print(text())
   }
+  let preparing = false
   const onEvent: OnEvent = (event) => {
+    // The bar of a preparation is done with when something else is reported; that of the steps stays through the whole run.
+    if (preparing && event.type !== 'progress') line.clear()
+    preparing = event.type === 'progress'
     switch (event.type) {
       case 'message':
         return line.print(printable(event.text))
@@ -86,7 +90,7 @@ function stepBar(event: StepEvent): Bar {
 
 function stepText({ step, steps, loss, lr, tokensPerSecond, secondsLeft }: StepEvent): string {
   const left = step === steps ? '' : `, ${duration(secondsLeft)} left`
-  return `step ${grouped(step)}/${grouped(steps)}: loss ${loss.toFixed(4)}, lr ${lr.toPrecision(3)}, ${short(tokensPerSecond)} tokens/s${left}`
+  return `step ${grouped(step)}/${grouped(steps)}: loss ${loss.toFixed(4)}, lr ${lr.toExponential(2)}, ${short(tokensPerSecond)} tokens/s${left}`
 }
 
 function evalText({ step, loss, perplexity, bitsPerByte }: EvalEvent): string {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { AthanorError } from '../errors.js'
+import type { LanguageModel } from '../infer/index.js'
 import type { PretrainResult, TrainEvent } from '../train/index.js'
 import { type Library, library } from './library.js'
 import { run } from './run.js'
@@ -198,7 +199,7 @@ describe('pretrain', () => {
     expect(code).toBe(0)
     expect(JSON.parse(out)).toEqual({ ...result, loss: 'NaN' })
     expect(out.trimEnd().split('\n')).toHaveLength(1)
-    expect(err).toBe('hello\nstep 20/20: loss 2.5000, lr 0.00100, 5.00k tokens/s\n')
+    expect(err).toBe('hello\nstep 20/20: loss 2.5000, lr 1.00e-3, 5.00k tokens/s\n')
   })
 
   test('--resume goes on with a run', async () => {
@@ -258,7 +259,7 @@ describe('pretrain', () => {
 })
 
 describe('generate', () => {
-  const model = { dir: 'm', tokenizer: undefined }
+  const model = { dir: 'm', tokenizer: undefined } as LanguageModel
 
   test('--json prints the ids', async () => {
     let given: unknown
@@ -372,18 +373,19 @@ describe('tokenizer', () => {
 test('eval perplexity prints what it measured', async () => {
   const measured = { loss: 1.5, perplexity: 4.48, bitsPerByte: 1.2, tokens: 1000, bytes: 1800 }
   const functions: Partial<Library> = {
-    loadModel: async () => ({ dir: 'm', tokenizer: undefined }),
+    loadModel: async () => ({ dir: 'm' }) as LanguageModel,
     readTextFiles: async function* () {
       yield { id: 'a', title: 'a', text: 'one' }
     },
-    perplexity: async (_, texts) => {
+    perplexity: async (_, texts, { stride }) => {
+      expect(stride).toBe(8)
       const read: string[] = []
       for await (const text of texts) read.push(text)
       expect(read).toEqual(['one'])
       return measured
     },
   }
-  const argv = ['eval', 'perplexity', '--model', 'm', '--data', 'a']
+  const argv = ['eval', 'perplexity', '--model', 'm', '--data', 'a', '--stride', '8']
   expect(JSON.parse((await athanor([...argv, '--json'], functions)).out)).toEqual(measured)
   expect((await athanor(argv, functions)).out).toContain('bits per byte  1.2000')
 })

@@ -20,9 +20,11 @@ export async function runTraining<R extends PretrainResult>(
   work: (live: Live) => Promise<R>,
 ): Promise<{ result: R; lines: string }> {
   const reporter = createReporter(io, { json })
-  let dir: string | undefined
+  let checkpoint: string | undefined
+  let prompt = ''
   const onEvent: OnEvent = (event) => {
-    if (event.type === 'checkpoint') dir = event.dir
+    if (event.type === 'checkpoint') checkpoint = event.dir
+    if (event.type === 'sample') prompt = event.prompt
     reporter.onEvent(event)
   }
   let stoppedAt: PretrainResult | undefined
@@ -31,7 +33,7 @@ export async function runTraining<R extends PretrainResult>(
       io,
       {
         stopping: 'stopping after this step and saving',
-        stopped: () => stoppedText(stoppedAt, dir, commandName(io.env)),
+        stopped: () => stoppedText(stoppedAt, checkpoint, commandName(io.env)),
       },
       async (signal) => {
         const outcome = await work({ signal, onEvent })
@@ -40,7 +42,7 @@ export async function runTraining<R extends PretrainResult>(
       },
       { isWhole: ({ finished }) => finished },
     )
-    return { result, lines: summary(result, commandName(io.env)) }
+    return { result, lines: summary(result, commandName(io.env), prompt || 'The') }
   } finally {
     reporter.close()
   }
@@ -58,7 +60,7 @@ function stoppedText(
   return `stopped; the last checkpoint is ${checkpoint}`
 }
 
-function summary(result: PretrainResult, command: string): string {
+function summary(result: PretrainResult, command: string, prompt: string): string {
   const { dir, step, parameters, tokens, seconds, loss, heldOut } = result
   const rows: [string, string][] = [
     ['model', `${short(parameters)} parameters, in ${dir}`],
@@ -72,5 +74,5 @@ function summary(result: PretrainResult, command: string): string {
       `loss ${loss.toFixed(4)}, perplexity ${short(perplexity)}, ${bitsPerByte.toFixed(4)} bits per byte`,
     ])
   }
-  return `${table(rows)}\nLet it write:\n  ${command} generate --model ${shellWord(dir)} --prompt 'Once upon a time'\n`
+  return `${table(rows)}\nLet it write:\n  ${command} generate --model ${shellWord(dir)} --prompt ${shellWord(prompt)}\n`
 }
