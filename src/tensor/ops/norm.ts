@@ -4,7 +4,7 @@ import type { DType } from '../dtype.js'
 import { TensorError } from '../errors.js'
 import type { Emitter } from '../onnx/emitter.js'
 import { apply, applyAll, formatType, type Primitive, type Tensor } from '../tensor.js'
-import { ones } from './constant.js'
+import { isConstant, ones } from './constant.js'
 import { add, mul, rsqrt, square, sub } from './elementwise.js'
 import { broadcastTo, reshape } from './movement.js'
 import { mean, sum } from './reduce.js'
@@ -58,8 +58,8 @@ const rmsNormPrimitive: Primitive<NormAttrs> = {
     { shape: x!.shape, dtype: x!.dtype },
     { shape: perRow(x!.shape), dtype: x!.dtype },
   ],
-  vjp: ({ inputs: [x, weight], outputs: [, inverse], cotangents: [g, gInverse], wanted }) => {
-    const normalized = mul(x!, inverse!)
+  vjp: ({ inputs: [x, weight], outputs: [y, inverse], cotangents: [g, gInverse], wanted }) => {
+    const normalized = isConstant(weight!, 1) ? y! : mul(x!, inverse!)
     const [h, dWeight] = g ? normGradient(g, normalized, weight!, wanted) : []
     const dx = h && mul(h, inverse!)
     return [total(dx, gInverse && inverseGradient(gInverse, normalized, inverse!)), dWeight]
