@@ -28,10 +28,12 @@ import {
   type LinearCrossEntropyOptions,
   linearCrossEntropy,
   type NDArray,
-  pad, reshape,
+  pad,
+  reshape,
   rmsNorm,
   rotary,
-  slice, softCap,
+  slice,
+  softCap,
   splitKey,
   sub,
   type Tensor,
@@ -144,10 +146,29 @@ export function gptDecode(
   const { headDim: D } = config
   const wide = cacheHeadDim(config)
   const attend: Attend = (layer, q, k, v) => {
-    const options = { scale: 1 / Math.sqrt(D), ...(config.window === undefined ? {} : { window: config.window }) }
+    const options = {
+      scale: 1 / Math.sqrt(D),
+      ...(config.window === undefined ? {} : { window: config.window }),
+    }
     // Zeros behind a head change no product, and come out as zeros.
-    const fill = (x: Tensor) => (wide === D ? x : pad(x, [[0, 0], [0, 0], [0, 0], [0, wide - D]]))
-    const { out, keys, values } = cachedAttention(fill(q), fill(k), fill(v), caches[layer]!, lengths, total, options)
+    const fill = (x: Tensor) =>
+      wide === D
+        ? x
+        : pad(x, [
+            [0, 0],
+            [0, 0],
+            [0, 0],
+            [0, wide - D],
+          ])
+    const { out, keys, values } = cachedAttention(
+      fill(q),
+      fill(k),
+      fill(v),
+      caches[layer]!,
+      lengths,
+      total,
+      options,
+    )
     next.push({ keys, values })
     return wide === D ? out : slice(out, [undefined, undefined, undefined, [0, D]])
   }
