@@ -6,7 +6,7 @@
  * its parent's peak of memory.
  */
 import { availableParallelism } from 'node:os'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { AthanorError } from '../errors.js'
 import { caseNames, generationNames } from './cases.js'
 import {
@@ -39,7 +39,11 @@ const program = new Command('npm run bench --')
   .option('--json', 'print the result as JSON')
   .option('--quick', 'few and short turns, no torch.compile: to see that everything works')
   .option('--threads <n>', 'threads for each process', parseThreads, availableParallelism())
-  .option('--only <names>', `with commas between: ${sections.join(', ')}`, parseSections, sections)
+  .addOption(
+    new Option('--only <names>', `with commas between: ${sections.join(', ')}`)
+      .argParser(parseSections)
+      .default(sections, 'all'),
+  )
   .option('--no-pytorch', 'leave PyTorch out')
   .option('--no-compile', 'leave torch.compile out')
 
@@ -86,6 +90,9 @@ function parseSections(text: string): readonly Section[] {
   })
 }
 
+// The others end, and what was written is removed, when this process exits.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
 try {
   program.exitOverride().parse()
   const options = program.opts<Options>()

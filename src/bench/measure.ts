@@ -1,5 +1,6 @@
 /** Measures one case; everything takes turns, because the speed of a machine drifts. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CaseName, caseOf, PARITY_STEPS } from './cases.js'
@@ -106,6 +107,8 @@ async function beginTorch(
   if (!torch) return undefined
   const chosen = caseOf(name)
   const folder = await mkdtemp(join(tmpdir(), 'athanor-bench-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', remove)
   try {
     const path = join(folder, 'weights.safetensors')
     await runWorker(`the export of ${name}`, 'export', { threads, name, path })
@@ -120,7 +123,8 @@ async function beginTorch(
     })
     return { optimizer, eager, compiled }
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    process.off('exit', remove)
+    remove()
   }
 }
 

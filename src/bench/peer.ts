@@ -41,9 +41,12 @@ export class Peer {
     })
     // Writing to a process that has just died is reported by its end.
     this.#child.stdin.on('error', () => {})
+    const kill = () => this.#child.kill('SIGKILL')
+    process.once('exit', kill)
     this.#failure = new Promise((_, reject) => {
       this.#child.on('error', (error) => reject(new BenchError(what, error.message)))
       this.#child.on('close', (code, signal) => {
+        process.off('exit', kill)
         const reason = this.#errors.trim() || `it ended with ${signal ?? code} and said nothing`
         reject(new BenchError(what, reason))
       })

@@ -62,6 +62,8 @@ export interface BenchResult {
   readonly gemmPeak: number
   /** The fastest single call. */
   readonly gemmBest: number
+  /** Slowest and fastest turn: far apart where the machine had other things to do. */
+  readonly gemmRange: readonly [number, number]
   readonly threads: number
   /** Resident memory with the runtime loaded and nothing done. */
   readonly baselineMemoryBytes: number
@@ -85,11 +87,13 @@ export function report(
   torch: PyTorch | { readonly missing: string } | undefined,
 ): BenchResult {
   const work = gemm.peer.ready.flops!
-  const gemmPeak = work / median(gemm.turns.map(median))
+  const turns = gemm.turns.map((turn) => work / median(turn))
+  const gemmPeak = median(turns)
   const training = cases.map((measured) => [measured.name, trainingResult(measured, work, gemmPeak)] as const)
   return {
     gemmPeak,
     gemmBest: work / Math.min(...gemm.turns.flat()),
+    gemmRange: [Math.min(...turns), Math.max(...turns)],
     threads,
     baselineMemoryBytes: gemm.peer.ready.baselineMemoryBytes,
     training: Object.fromEntries(training),

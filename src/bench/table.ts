@@ -7,6 +7,12 @@ export function printResult(result: BenchResult): string {
   const blocks = [
     `fp32 matrix product, 1024^3, ${threads} threads: ${giga(gemmPeak)} GFLOP/s (best ${giga(gemmBest)})`,
   ]
+  const [slowest, fastest] = result.gemmRange
+  if (fastest > 1.2 * slowest) {
+    blocks.push(
+      `The machine was busy, or throttled: turns of it gave ${giga(slowest)} to ${giga(fastest)} GFLOP/s. Do not trust these numbers.`,
+    )
+  }
   const rows = Object.entries(training)
   if (rows.length > 0) {
     const header = [
