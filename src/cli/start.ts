@@ -1,6 +1,6 @@
 /** `athanor start`: the main job. The whole road from a corpus to a model that writes, in minutes. */
 import type { Command } from 'commander'
-import { addVerb, type Context } from './context.js'
+import { addVerb, type Context, commandName } from './context.js'
 import { decimal, seed, several, threads } from './numbers.js'
 import { printResult } from './output.js'
 import { runTraining } from './training-run.js'
@@ -31,6 +31,17 @@ export function addStart(program: Command, context: Context): void {
       const { result, lines } = await runTraining(context, { json }, (live) =>
         context.library.start({ ...options, ...live }),
       )
-      printResult(context.io, json, result, lines)
+      printResult(
+        context.io,
+        json,
+        result,
+        `${lines}${nextSteps(options.data !== undefined, commandName(context.io.env))}`,
+      )
     })
+}
+
+/** Where to go from a first model, as shell commands. */
+function nextSteps(ownData: boolean, command: string): string {
+  const data = ownData ? '' : `Train on your own text:\n  ${command} start --data my.txt\n`
+  return `${data}Train for longer, for a better model:\n  ${command} start --minutes 60\n`
 }
