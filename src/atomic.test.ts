@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   cleanTemporaries,
+  makeDirectory,
   temporaryName,
   toStorageError,
   writeDirectoryAtomic,
@@ -20,6 +21,25 @@ const noSpace = () =>
   Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' })
 /** No process has this id: it is beyond what any system gives out. */
 const DEAD_PID = 2 ** 30
+
+describe('makeDirectory', () => {
+  it('makes what is missing, and is content with what is there', async () => {
+    const path = join(dir, 'a', 'b', 'c')
+    await Promise.all([makeDirectory(path), makeDirectory(path)])
+    await makeDirectory(path)
+    expect(await readdir(join(dir, 'a', 'b'))).toEqual(['c'])
+  })
+
+  it('says so where there can be no folder', async () => {
+    await writeFile(join(dir, 'file'), '')
+    await expect(makeDirectory(join(dir, 'file', 'a'))).rejects.toMatchObject({ name: 'StorageError' })
+    await expect(makeDirectory(join(dir, 'file'))).rejects.toMatchObject({ code: 'storage-exists' })
+  })
+
+  it.runIf(process.platform === 'linux')('returns from a file system that takes no folders', async () => {
+    await expect(makeDirectory('/proc/athanor/run')).rejects.toMatchObject({ name: 'StorageError' })
+  })
+})
 
 describe('writeFileAtomic', () => {
   it('writes text, bytes and streams, over an old file too', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AthanorError } from './errors.js'
 
@@ -79,6 +79,34 @@ export function errorCode(error: unknown): string | undefined {
     return undefined
   }
   return typeof error.code === 'string' ? error.code : undefined
+}
+
+/**
+ * Makes a folder and those above it that are missing.
+ * @throws StorageError. (Node's own recursive mkdir never returns where the file system takes no folders, as in /proc.)
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  const missing: string[] = []
+  for (let at = resolve(path); !(await isDirectory(at)); at = dirname(at)) {
+    missing.push(at)
+    if (at === dirname(at)) break
+  }
+  for (const folder of missing.reverse()) {
+    try {
+      await mkdir(folder)
+    } catch (error) {
+      // Another process may have made it in the meantime.
+      if (errorCode(error) !== 'EEXIST' || !(await isDirectory(folder)))
+        throw toStorageError(error, 'create', folder)
+    }
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
 
 /** What fills a file: its bytes, its text, or a function that writes to the open handle. */

@@ -1,6 +1,6 @@
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { errorCode, toStorageError, writeFileAtomic } from '../atomic.js'
+import { errorCode, makeDirectory, toStorageError, writeFileAtomic } from '../atomic.js'
 import { AthanorError } from '../errors.js'
 import { CHECKPOINTS_FOLDER, findLatestCheckpoint } from './checkpoint-store.js'
 import { openSafetensors, type TensorReader, type WritableTensors } from './safetensors-file.js'
@@ -100,7 +100,7 @@ export async function writeModelDirectory(
     written.push(name)
   }
   try {
-    await mkdir(directory, { recursive: true })
+    await makeDirectory(directory)
     if (content.tokenizer) {
       const path = join(directory, 'tokenizer.json')
       if ('json' in content.tokenizer) await writeFileAtomic(path, content.tokenizer.json)

@@ -1,6 +1,6 @@
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { cleanTemporaries, syncDirectory, toStorageError, writeFileAtomic } from '../atomic.js'
+import { cleanTemporaries, makeDirectory, syncDirectory, toStorageError, writeFileAtomic } from '../atomic.js'
 import { AthanorError } from '../errors.js'
 import {
   CHECKPOINTS_FOLDER,
@@ -91,7 +91,7 @@ export async function openRun(directory: string, options: OpenRunOptions): Promi
     throw new RunError('run-step', `keepCheckpoints must be 1 or more, not ${keep}`)
   if (options.mode === 'resume' && !(await holdsRun(dir))) throw missingRun(dir)
   try {
-    await mkdir(checkpoints, { recursive: true })
+    await makeDirectory(checkpoints)
     await syncDirectory(dir)
     await syncDirectory(dirname(dir))
   } catch (error) {

@@ -1,8 +1,8 @@
 /** Tokenizers and text on disk. Everything else in this folder is free of Node. */
-import { mkdir, open, readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { errorCode, toStorageError, writeFileAtomic } from '../atomic.js'
+import { errorCode, makeDirectory, toStorageError, writeFileAtomic } from '../atomic.js'
 import { TokenizerError } from './errors.js'
 import { parseGpt2Files } from './gpt2.js'
 import { tokenizerFromJson } from './json-tokenizer.js'
@@ -55,9 +55,7 @@ export async function saveTokenizer(
   dir: string,
   options: SaveTokenizerOptions = {},
 ): Promise<void> {
-  await mkdir(dir, { recursive: true }).catch((error) => {
-    throw toStorageError(error, 'create', dir)
-  })
+  await makeDirectory(dir)
   const configPath = join(dir, 'tokenizer_config.json')
   const old = await readIfThere(configPath)
   const kept = old === undefined ? {} : z.looseObject({}).parse(parseJson(old, configPath))

@@ -1,7 +1,6 @@
 /** From documents to a tokenizer and two sets of token shards: one to train on, one held out. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../atomic.js'
+import { makeDirectory, writeFileAtomic } from '../atomic.js'
 import { type Document, openShards, splitHeldOut, type TokenShards, writeShards } from '../data/index.js'
 import {
   encodeUtf8,
@@ -57,7 +56,7 @@ export async function prepareCorpus(
   options: CorpusOptions,
 ): Promise<Corpus & { readonly summary: CorpusSummary }> {
   const { dir, signal } = options
-  await mkdir(dir, { recursive: true })
+  await makeDirectory(dir)
   const part = await splitCorpus(options)
   const tokenizer = await makeTokenizer(options, part)
   await saveTokenizer(tokenizer, dir)
