@@ -34,18 +34,13 @@ export const relu = floatUnary(
 
 /** relu(x)^2, the activation of Primer (So et al. 2021) and nanochat; its gradient 2 relu(x) needs no mask. */
 export function reluSquared(x: Tensor): Tensor {
-  return apply(reluSquaredPrimitive, [x], undefined)
+  return reluSquaredOf(x)[0]!
 }
 
-const reluSquaredPrimitive: Primitive<undefined> = {
-  name: 'reluSquared',
-  infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
-  vjp: ({ inputs: [x], cotangents: [g] }) => [mul(mul(g!, 2), relu(x!))],
-  lower: (e, [x]) => {
-    const positive = e.one('Relu', [x!])
-    return [e.one('Mul', [positive, positive])]
-  },
-}
+const reluSquaredOf = customVjp(
+  (x) => [square(relu(x!))],
+  ({ inputs: [x], cotangents: [g] }) => [mul(mul(g!, 2), relu(x!))],
+)
 
 /** The error function. */
 export const erf = floatUnary(
