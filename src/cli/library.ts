@@ -30,8 +30,10 @@ export interface Library {
 
 export const library: Library = {
   start: async (options) => (await import('../recipes/start.js')).start(options),
-  pretrain: async (options) => (await import('../train/index.js')).pretrain(options),
-  resumePretrain: async (...values) => (await import('../train/index.js')).resumePretrain(...values),
+  pretrain: async (options) =>
+    (await import('../train/index.js')).pretrain({ ...options, ...(await sampling()) }),
+  resumePretrain: async (dir, options) =>
+    (await import('../train/index.js')).resumePretrain(dir, { ...options, ...(await sampling()) }),
   presets: async () => Object.values((await import('../train/index.js')).presets),
   loadModel: async (...values) => (await import('../infer/index.js')).loadModel(...values),
   generate: async (...values) => (await import('../infer/index.js')).generate(...values),
@@ -43,4 +45,9 @@ export const library: Library = {
   saveTokenizer: async (...values) => (await import('../text/index.js')).saveTokenizer(...values),
   trainBpe: async (...values) => (await import('../text/index.js')).trainBpe(...values),
   trainCharTokenizer: async (texts) => (await import('../text/index.js')).trainCharTokenizer(texts),
+}
+
+/** Training shows what the model writes at the beginning of a document. */
+async function sampling() {
+  return { sample: (await import('../recipes/sample.js')).createSampler(['']) }
 }

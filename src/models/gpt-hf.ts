@@ -227,8 +227,9 @@ export function configToHf(
   const common = {
     architectures: [architectures[type]],
     model_type: type,
-    ...(bosId === undefined ? {} : { bos_token_id: bosId }),
-    ...(eosId === undefined ? {} : { eos_token_id: eosId }),
+    // Said even where there is none: transformers would take its own default for the type.
+    bos_token_id: bosId ?? null,
+    eos_token_id: eosId ?? null,
   }
   if (type === 'athanor') return { ...common, ...gptConfigSchema.parse(config) }
   const activationName = {

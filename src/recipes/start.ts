@@ -8,11 +8,9 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listTextFiles } from '../data/index.js'
 import { findLatestCheckpoint } from '../hub/index.js'
-import { generate, LanguageModel } from '../infer/index.js'
 import { nodeDevice } from '../tensor/device/node.js'
 import {
   findPreset,
-  type ModelSnapshot,
   measureStep,
   type OnEvent,
   type PretrainResult,
@@ -21,6 +19,7 @@ import {
   readProgress,
   resumePretrain,
 } from '../train/index.js'
+import { createSampler } from './sample.js'
 
 export interface StartOptions {
   /** Text files, JSON Lines or folders. Default: the World Factbook. */
@@ -44,8 +43,7 @@ export async function start(options: StartOptions): Promise<PretrainResult> {
     ...(threads === undefined ? {} : { threads }),
     ...(signal ? { signal } : {}),
     onEvent,
-    sample: (model: ModelSnapshot) =>
-      write(model, data === undefined ? ['Iceland', 'Economy of Brazil'] : ['']),
+    sample: createSampler(data === undefined ? ['Iceland', 'Economy of Brazil'] : ['']),
   }
   const { dir, unfinished } = await chooseFolder(options.out, data)
   if (unfinished) {
@@ -87,33 +85,6 @@ export async function start(options: StartOptions): Promise<PretrainResult> {
       checkpointEvery: Math.max(50, Math.ceil(steps / 6)),
     },
   })
-}
-
-/** A few lines by the model as it stands, one text for each prompt. */
-async function write(
-  { config, params, tokenizer }: ModelSnapshot,
-  prompts: readonly string[],
-): Promise<{ prompt: string; text: string }> {
-  // The parameters are in use by the training loop; a copy can be compiled into a generator.
-  const model = new LanguageModel({ config, params, tokenizer, device: nodeDevice('cpu') })
-  try {
-    const [first = '', ...others] = prompts
-    const { text } = await generate(model, {
-      prompt: first,
-      maxTokens: 96,
-      temperature: 0.7,
-      topP: 0.95,
-      seed: 1,
-    })
-    const rest: string[] = []
-    for (const prompt of others)
-      rest.push(
-        `${prompt}${(await generate(model, { prompt, maxTokens: 96, temperature: 0.7, topP: 0.95, seed: 1 })).text}`,
-      )
-    return { prompt: first, text: [text, ...rest].join('\n\n') }
-  } finally {
-    await model.dispose()
-  }
 }
 
 async function chooseFolder(

@@ -36,28 +36,34 @@ export interface Compiled<Args extends readonly unknown[], R> {
   dispose(): Promise<void>
 }
 
+/** A function of traced arguments. */
+type Traceable<Args extends readonly unknown[], R> = (
+  ...args: { -readonly [K in keyof Args]: Traced<Args[K]> } & unknown[]
+) => R
+
 /** Runs a function on symbolic inputs of the given types and returns the graph it built, unoptimised. */
-export function trace(
-  fn: (...args: never[]) => Tree<Tensor>,
-  examples: readonly Tree<TensorType>[],
-): { graph: Graph; result: Tree<Tensor> } {
-  const inputs = leavesWithPaths<TensorType>(examples).map(([path, type]) => input(path, type))
-  const result = fn(...(replaceLeaves(examples, inputs) as never[]))
-  return { graph: { inputs, outputs: leaves<Tensor>(result) }, result }
+export function trace<const Args extends readonly unknown[], R>(
+  fn: Traceable<Args, R>,
+  examples: Args,
+): { graph: Graph; result: R } {
+  const tree = examples as unknown as readonly Tree<TensorType>[]
+  const inputs = leavesWithPaths<TensorType>(tree).map(([path, type]) => input(path, type))
+  const result = (fn as (...args: unknown[]) => R)(...(replaceLeaves(tree, inputs) as unknown[]))
+  return { graph: { inputs, outputs: leaves<Tensor>(result as Tree<Tensor>) }, result }
 }
 
 /** The optimised graph of a function, printed. */
-export function printTrace(
-  fn: (...args: never[]) => Tree<Tensor>,
-  examples: readonly Tree<TensorType>[],
+export function printTrace<const Args extends readonly unknown[], R>(
+  fn: Traceable<Args, R>,
+  examples: Args,
 ): string {
   return printGraph(optimize(trace(fn, examples).graph))
 }
 
 /** The function as a complete `.onnx` file for a kind of device. */
-export function exportOnnx(
-  fn: (...args: never[]) => Tree<Tensor>,
-  examples: readonly Tree<TensorType>[],
+export function exportOnnx<const Args extends readonly unknown[], R>(
+  fn: Traceable<Args, R>,
+  examples: Args,
   device: DeviceKind = 'cpu',
 ): Uint8Array {
   return lower(optimize(trace(fn, examples).graph), device).bytes
@@ -69,11 +75,11 @@ export function exportOnnx(
  * @throws TensorError from the user's own line when shapes or dtypes do not fit, DeviceError when the device cannot build it.
  */
 export async function compile<const Args extends readonly unknown[], R>(
-  fn: (...args: { -readonly [K in keyof Args]: Traced<Args[K]> } & unknown[]) => R,
+  fn: Traceable<Args, R>,
   examples: Args,
   options: CompileOptions,
 ): Promise<Compiled<{ -readonly [K in keyof Args]: Computed<Args[K]> } & unknown[], Computed<R>>> {
-  const { graph: traced, result } = trace(fn as never, examples as unknown as readonly Tree<TensorType>[])
+  const { graph: traced, result } = trace(fn, examples)
   const graph = optimize(traced)
   const aliases = options.donate ? donations(graph, examples, options.donate) : undefined
   const model = lower(graph, options.device.kind, {

@@ -215,7 +215,7 @@ describe('errors while tracing', () => {
 
   it('name a dynamic size', () => {
     const T = dim('T')
-    const types = [{ shape: [T, 3], dtype: 'f32' as const }]
+    const types = [{ shape: [T, 3], dtype: 'f32' }] as const
     expect(() => trace((x: Tensor) => add(x, broadcastTo(x, [T, 4])), types)).toThrow(/\[T, 3\].*\[T, 4\]/)
     expect(() => trace((x: Tensor) => reshape(x, [4, -1]), types)).toThrow(/f32\[T, 3\] has 3\*T elements/)
     expect(() => trace((x: Tensor) => sort(x, 0).values, types)).toThrow(

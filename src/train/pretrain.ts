@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { createBatches, loadFactbook, readTextFiles } from '../data/index.js'
-import { openRun, type RunDirectory } from '../hub/index.js'
+import { openRun, type RunDirectory, readMetrics } from '../hub/index.js'
 import { type GptConfig, initGpt } from '../models/index.js'
 import { Rng } from '../rng.js'
 import { nodeDevice } from '../tensor/device/node.js'
@@ -222,7 +222,10 @@ async function train({
   const report = async (maxTokens?: number): Promise<EvalEvent> => {
     const event: EvalEvent = { type: 'eval', step, ...(await measure(state.params, maxTokens)) }
     onEvent(event)
-    await run.appendMetrics({ step, heldOut: { loss: event.loss, bitsPerByte: event.bitsPerByte } })
+    const mayRepeat = step === progress.step || maxTokens === undefined
+    if (!mayRepeat || !(await measuredBefore(run, step))) {
+      await run.appendMetrics({ step, heldOut: { loss: event.loss, bitsPerByte: event.bitsPerByte } })
+    }
     return event
   }
 
@@ -300,6 +303,14 @@ function documents(paths: readonly string[] | undefined): DocumentSource {
   return async function* () {
     yield* await loadFactbook()
   }
+}
+
+/** Whether the metrics already hold the measurement at a step: a run that is resumed there measures again. */
+async function measuredBefore(run: RunDirectory, step: number): Promise<boolean> {
+  for await (const line of readMetrics(join(run.dir, 'metrics.jsonl'))) {
+    if (line.step === step && line.heldOut !== undefined) return true
+  }
+  return false
 }
 
 /** The error for a run whose numbers ceased to be finite. The state in memory is spoiled; the checkpoints on disk are not. */

@@ -23,7 +23,7 @@ export type LowerBody = (emitter: Emitter, graph: Graph, inputs: readonly string
 export class Emitter {
   readonly device: DeviceKind
   readonly graph: GraphProto
-  /** The model must be readable by more than ONNX Runtime: standard ops in the default domain, nodes in order. */
+  /** The model is for other readers than ONNX Runtime too: nodes in order, and standard ops wherever there are some. */
   readonly portable: boolean
   readonly #names: { next: number }
   readonly #constants = new Map<string, string>()

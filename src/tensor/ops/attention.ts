@@ -228,7 +228,7 @@ const rotaryPrimitive: Primitive<undefined> = {
     apply(rotaryPrimitive, [g!, positions!, cosines!, mul(sines!, -1)], undefined),
   ],
   lower: (e, [x, positions, cosines, sines], { inputs: [type] }) => {
-    if (type!.dtype !== 'f64') {
+    if (type!.dtype !== 'f64' && !e.portable) {
       const inputs = [x!, e.cast(positions!, 'i64'), cosines!, sines!]
       return [e.one('RotaryEmbedding', inputs, {}, 'com.microsoft')]
     }

@@ -57,7 +57,8 @@ export const matmulPrimitive: Primitive<MatmulAttrs> = {
     return [wanted[0] ? da() : undefined, wanted[1] ? db() : undefined]
   },
   lower: (e, [a, b], { attrs: { transA, transB, alpha }, inputs, outputs: [y] }) => {
-    if (e.onCpuKernels && (y!.dtype === 'f32' || y!.dtype === 'f64') && (transA || transB || alpha !== 1)) {
+    const fused = e.onCpuKernels && !e.portable && (y!.dtype === 'f32' || y!.dtype === 'f64')
+    if (fused && (transA || transB || alpha !== 1)) {
       return [
         e.one(
           'FusedMatMul',
