@@ -1,10 +1,20 @@
 /** Muon: momentum, orthogonalised. */
 import { z } from 'zod'
-import { add, formatType, leavesWithPaths, mul, NDArray, sub, type TensorType } from '../tensor/index.js'
+import {
+  add,
+  formatType,
+  leavesWithPaths,
+  mapTree,
+  mul,
+  NDArray,
+  sub,
+  type Tensor,
+  type TensorType,
+} from '../tensor/index.js'
 import { type AdamWOptions, adamw } from './adamw.js'
 import { parseOptions } from './config.js'
 import { OptimError } from './errors.js'
-import { orthogonalize } from './newton-schulz.js'
+import { orthogonalizeAll } from './newton-schulz.js'
 import {
   carryOver,
   decayed,
@@ -64,16 +74,20 @@ export function muon(options: MuonOptions = {}): Optimizer {
     update(params, grads, state, context) {
       const { lr, gradScale } = stepScalars(context)
       const keep = carryOver(momentum, readScale(state), gradScale)
+      const inputs = new Map<string, Tensor>()
       const next = updateLeaves(params, grads, { momentum: state.momentum }, (path, p, g, old) => {
+        const buffer = add(scaled(old.momentum, keep), g)
+        inputs.set(path, nesterov ? add(g, mul(buffer, momentum)) : buffer)
+        return [p, { momentum: buffer }]
+      })
+      const directions = orthogonalizeAll(inputs, { steps })
+      const updated = mapTree(params, (p: Tensor, path) => {
         const group = groupOf(groups, weightDecay, path, p)
         const rate = mul(lr, group.lr)
-        const size = updateSize(path, p, config)
-        const buffer = add(scaled(old.momentum, keep), g)
-        const direction = orthogonalize(nesterov ? add(g, mul(buffer, momentum)) : buffer, { steps })
         const kept = decayed(p, rate, group.weightDecay)
-        return [sub(kept, scaled(direction, mul(rate, size))), { momentum: buffer }]
+        return sub(kept, scaled(directions.get(path)!, mul(rate, updateSize(path, p, config))))
       })
-      return { params: next.params, state: { ...next.state, scale: gradScale } }
+      return { params: updated as typeof params, state: { ...next.state, scale: gradScale } }
     },
   }
 }
