@@ -71,6 +71,8 @@ const list: readonly Preset[] = [
       warmup: 5,
       decayFraction: 0.8,
       lrFloor: 0,
+      weightDecay: 0,
+      order: 'shuffle',
       evalEvery: 50,
     },
   },
