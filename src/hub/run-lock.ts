@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { link, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { errorCode, isProcessAlive, temporaryName, toStorageError } from '../atomic.js'
@@ -58,7 +58,7 @@ export async function acquireRunLock(directory: string): Promise<RunLock> {
       const other = await readLock(path)
       if (other === 'gone') continue
       if (other !== 'garbage' && (await isHolderAlive(other))) throw lockedError(directory, path, other)
-      await removeStale(path, other)
+      if (await takeOver(directory, path, other, mine)) return heldLock(path, mine)
     }
   } catch (error) {
     throw toStorageError(error, 'lock', directory)
@@ -144,23 +144,43 @@ async function isHolderAlive(record: LockRecord): Promise<boolean> {
   return birth === null || record.birth === null || birth === record.birth
 }
 
-/** Moves the stale lock aside first, so that of two processes that found it stale only one removes it. */
-async function removeStale(path: string, judged: LockRecord | 'garbage'): Promise<void> {
-  const aside = temporaryName(path)
-  try {
-    await rename(path, aside)
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return
-    throw error
+/**
+ * Replaces a stale lock. The right to do so is a file of its own, named after the lock that it ends, which only one process
+ * can create; if that one died on the way, the right to end *its* claim is another such file. The lock itself is
+ * there all the time, so nobody can slip in between. False when the lock changed meanwhile.
+ */
+async function takeOver(
+  directory: string,
+  path: string,
+  stale: LockRecord | 'garbage',
+  mine: LockRecord,
+): Promise<boolean> {
+  const claims: string[] = []
+  for (let ended = stale; ; ) {
+    const claim = `${path}-${identity(ended)}`
+    claims.push(claim)
+    if (await createWhole(claim, JSON.stringify(mine))) break
+    const other = await readLock(claim)
+    if (other === 'gone') return false
+    if (other !== 'garbage' && (await isHolderAlive(other))) throw lockedError(directory, path, other)
+    ended = other
   }
-  const moved = await readLock(aside)
-  const isSame =
-    judged === 'garbage'
-      ? typeof moved === 'string'
-      : typeof moved === 'object' && moved.token === judged.token
-  // Somebody else took over between our look and our move: give it back.
-  if (!isSame) await link(aside, path).catch(() => undefined)
-  await rm(aside, { force: true })
+  try {
+    const current = await readLock(path)
+    if (current === 'gone' || identity(current) !== identity(stale)) return false
+    const temporary = temporaryName(path)
+    await writeFile(temporary, JSON.stringify(mine), { flag: 'wx' })
+    await rename(temporary, path)
+    return true
+  } finally {
+    for (const claim of claims) await rm(claim, { force: true })
+  }
+}
+
+/** A name for a lock that is safe in a path, whatever its file says. */
+function identity(lock: LockRecord | 'garbage'): string {
+  const token = lock === 'garbage' ? lock : `${lock.pid} ${lock.host} ${lock.birth} ${lock.token}`
+  return createHash('sha256').update(token).digest('hex').slice(0, 24)
 }
 
 /** When a process started, in a form that differs after a reboot; null where the system does not say (outside Linux). */
