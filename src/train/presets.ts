@@ -47,7 +47,7 @@ const list: readonly Preset[] = [
       batchSize: 8,
       steps: 1500,
       optimizer: 'muon',
-      learningRate: 0.004,
+      learningRate: 0.01,
       schedule: 'wsd',
       warmup: 20,
       lrFloor: 0,
@@ -122,7 +122,7 @@ export function recipeForDepth(depth: number): RecipeInput {
     steps,
     optimizer: 'muon',
     // Narrow models bear larger rates (as nanochat: 1/sqrt of the width against 768).
-    learningRate: 0.002 * Math.sqrt(768 / width),
+    learningRate: 0.005 * Math.sqrt(768 / width),
     schedule: 'wsd',
     warmup: Math.min(100, Math.floor(steps / 20)),
     lrFloor: 0,
