@@ -34,6 +34,9 @@ export interface StartOptions {
   readonly onEvent?: OnEvent
 }
 
+/** Beginnings as they stand in the documents of the Factbook. */
+const FACTBOOK_PROMPTS = ['# Iceland\n\n## Introduction\n\nBackground:', 'Population:']
+
 /** Epochs past which a small text is only learnt by heart. */
 const MAX_EPOCHS = 20
 
@@ -43,7 +46,7 @@ export async function start(options: StartOptions): Promise<PretrainResult> {
     ...(threads === undefined ? {} : { threads }),
     ...(signal ? { signal } : {}),
     onEvent,
-    sample: createSampler(data === undefined ? ['Iceland', 'Economy of Brazil'] : ['']),
+    sample: createSampler(data === undefined ? FACTBOOK_PROMPTS : ['']),
   }
   const { dir, unfinished } = await chooseFolder(options.out, data)
   if (unfinished) {
