@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { add, compile, DeviceError, mul, NDArray, type Tensor } from '../index.js'
+import { add, compile, DeviceError, mul, NDArray, sum, type Tensor } from '../index.js'
 import { browserDevice } from './browser.js'
 import { nodeDevice } from './node.js'
+import { OrtDevice } from './ort.js'
+import type { OrtPackage } from './ort-tensor.js'
 
 const device = nodeDevice('cpu', { threads: 1 })
 const type = { shape: [3], dtype: 'f32' as const }
@@ -41,6 +44,35 @@ describe('donated arrays on the CPU', () => {
     const next = await step(x, NDArray.from([1, 1, 1]))
     expect(next.data.buffer).toBe(x.data.buffer)
     expect(Array.from(next.data, Number)).toEqual([3, 5, 7])
+  })
+
+  it('are left alone by a runtime that does not write outputs to the memory it is given', async () => {
+    const create = async (bytes: Uint8Array, options?: ort.InferenceSession.SessionOptions) => {
+      const session = await ort.InferenceSession.create(bytes, options)
+      const run = (feeds: ort.InferenceSession.FeedsType, fetches: ort.InferenceSession.FetchesType) => {
+        if (!Array.isArray(fetches)) throw new Error('Non tensor type is temporarily not supported.')
+        return session.run(feeds, fetches)
+      }
+      return { run, release: () => session.release() }
+    }
+    const other = new OrtDevice({
+      kind: 'cpu',
+      ort: { Tensor: ort.Tensor, InferenceSession: { create } } as unknown as OrtPackage,
+      session: {},
+      missing: '',
+    })
+    const step = await compile((x: Tensor) => ({ x: mul(x, 2), total: sum(x) }), [type], {
+      device: other,
+      donate: [0],
+    })
+    const x = NDArray.from([1, 2, 3])
+    for (const _ of [1, 2]) {
+      const next = await step(x)
+      expect(await next.x.numbers()).toEqual([2, 4, 6])
+      expect(await next.total.item()).toBe(6)
+    }
+    expect(await x.numbers()).toEqual([1, 2, 3])
+    await step.dispose()
   })
 
   it('are left alone where another argument shares their memory', async () => {

@@ -152,6 +152,8 @@ class OrtExecutable implements Executable {
   readonly #options: LoadOptions
   /** Output -> the input whose memory it takes. */
   readonly #inputOf: ReadonlyMap<number, number>
+  /** Whether the runtime has been seen to write outputs to the memory it was given. */
+  #fillsOutputs: boolean | undefined
   /** Results that are still in device memory. */
   #resident = 0
   #disposed = false
@@ -189,9 +191,12 @@ class OrtExecutable implements Executable {
     if (this.#disposed) {
       throw new DeviceError('run', 'the compiled function was disposed; compile it again to call it')
     }
-    if (this.#model.stop) return this.#runInPlace(inputs)
+    if (this.#model.stop && this.#fillsOutputs !== false) {
+      const results = await this.#runInPlace(inputs)
+      if (results) return results
+    }
     const feeds = this.#feeds(inputs)
-    const results = await this.#device.call(() => this.#session.run(feeds))
+    const results = await this.#device.call(() => this.#session.run(feeds, [...this.#model.outputs]))
     this.#freeDonated(inputs)
     return this.#model.outputs.map((name, i) => {
       const { dtype } = this.#outputs[i]!
@@ -208,9 +213,10 @@ class OrtExecutable implements Executable {
   /**
    * Runs with every output written to memory that the host already owns: aliased outputs over their inputs, the others to
    * fresh arrays. ONNX Runtime 1.30 fills such outputs and then copies each once more into arrays nobody wants, first
-   * output first; a first output of a kind it cannot convert ends the call before that (see STOP_OUTPUT).
+   * output first; a first output of a kind it cannot convert ends the call before that (see STOP_OUTPUT). Whether another
+   * version still fills them is looked at in the first call: undefined, and nothing written, when it does not.
    */
-  async #runInPlace(inputs: readonly NDArray[]): Promise<readonly NDArray[]> {
+  async #runInPlace(inputs: readonly NDArray[]): Promise<readonly NDArray[] | undefined> {
     const shared = sharedMemory(inputs)
     const arrays = this.#outputs.map((type, i) => {
       const input = this.#inputOf.get(i)
@@ -218,6 +224,10 @@ class OrtExecutable implements Executable {
         ? NDArray.zeros(type.shape as readonly number[], type.dtype)
         : inputs[input]!
     })
+    const proof = this.#fillsOutputs
+      ? undefined
+      : arrays.find((array) => array.data.length > 0 && !inputs.includes(array))
+    if (proof) bytesOf(proof).fill(UNTOUCHED)
     const feeds = this.#feeds(inputs)
     const fetches: Record<string, Ort.Tensor | null> = { [STOP_OUTPUT]: null }
     this.#model.outputs.forEach((name, i) => {
@@ -231,6 +241,8 @@ class OrtExecutable implements Executable {
         throw error
       }
     })
+    if (proof) this.#fillsOutputs = bytesOf(proof).some((byte) => byte !== UNTOUCHED)
+    if (this.#fillsOutputs === false) return undefined
     return arrays.map((array) => new NDArray(array.dtype, array.shape, array.data))
   }
 
@@ -287,6 +299,13 @@ function sharedMemory(inputs: readonly NDArray[]): Set<number> {
     }
   }
   return shared
+}
+
+/** No result consists of this byte alone. */
+const UNTOUCHED = 0xa5
+
+function bytesOf({ data }: NDArray): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 }
 
 function start(array: NDArray): number {
