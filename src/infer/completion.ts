@@ -15,8 +15,8 @@ export const completionSchema = samplingSchema.extend({
   stop: z.array(z.string().min(1)).default([]),
   /** Whether the model's end tokens end the text. */
   stopAtEos: z.boolean().default(true),
-  /** Also return each token's log-probability under the model. */
-  logProbabilities: z.boolean().default(false),
+  /** Also return each token's log-probability: under the model (true), or at the temperature it was drawn with ('sampling'). */
+  logProbabilities: z.union([z.boolean(), z.literal('sampling')]).default(false),
   /** What to do with a prompt longer than the context: refuse it, or drop its beginning to leave room for maxTokens (at least half the context stays). */
   overflow: z.enum(['error', 'truncate']).default('error'),
   seed: z.number().int().min(0).default(0),
@@ -36,7 +36,7 @@ export interface Generation {
   readonly finish: Finish
   /** The prompt as the model read it. */
   readonly promptTokens: number[]
-  /** ln p of each new token under the model (before temperature and filters), where asked for. */
+  /** ln p of each new token, where asked for; before penalty and filters, and before temperature unless 'sampling' was asked for. */
   readonly logProbabilities?: number[]
 }
 
@@ -127,7 +127,11 @@ export class Completion {
     // Rows that only fill the embedding up to a round size are no tokens.
     const logits = tokenizer ? all.subarray(0, tokenizer.vocabSize) : all
     const token = sample(logits, this.#settings, this.#rng, this.#history)
-    if (this.#settings.logProbabilities) this.#logProbabilities.push(logProbability(logits, token))
+    const { logProbabilities, temperature } = this.#settings
+    if (logProbabilities) {
+      const atTemperature = logProbabilities === 'sampling' && temperature > 0 ? temperature : 1
+      this.#logProbabilities.push(logProbability(logits, token, atTemperature))
+    }
     this.tokens.push(token)
     this.#history.push(token)
     const ends = this.#settings.stopAtEos && eosIds.includes(token)

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { gptConfig, initGpt } from '../models/index.js'
 import { Rng } from '../rng.js'
 import { nodeDevice } from '../tensor/device/node.js'
+import { NDArray } from '../tensor/index.js'
 import { trainCharTokenizer } from '../text/index.js'
 import { generate, generateBatch, LanguageModel } from './index.js'
 
@@ -150,6 +151,26 @@ describe('generate', () => {
     })
     expect(logProbabilities).toHaveLength(3)
     for (const value of logProbabilities!) expect(value).toBeLessThan(0)
+  })
+
+  it('returns them at the temperature of the draw where asked for', async () => {
+    const options = { prompt: 'abc', temperature: 0.5, maxTokens: 8, seed: 1, topK: 4 }
+    const under = await generate(model, { ...options, logProbabilities: true })
+    const drawn = await generate(model, { ...options, logProbabilities: 'sampling' })
+    expect(drawn.tokens).toEqual(under.tokens)
+    const raw = model.params
+    const sharper = modelWith()
+    // The output matrix is the embedding, so the logits are doubled by the last norm.
+    const { shape, data } = raw['model.norm.weight']!
+    sharper.params = {
+      ...raw,
+      'model.norm.weight': NDArray.from(data.map((x) => 2 * Number(x)) as Float32Array, shape),
+    }
+    const doubled = await generate(sharper, { ...options, temperature: 1, logProbabilities: true })
+    expect(doubled.tokens).toEqual(drawn.tokens)
+    doubled.logProbabilities!.forEach((value, i) => {
+      expect(drawn.logProbabilities![i]).toBeCloseTo(value, 4)
+    })
   })
 
   it.each([

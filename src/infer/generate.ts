@@ -96,12 +96,16 @@ export async function generateBatch(
       onDone?.(index, results[index])
     }
     for (;;) {
-      for (let row = 0; row < batch; row++) {
-        while (rows[row] === undefined && waiting < prompts.length) {
+      while (waiting < prompts.length && rows.includes(undefined)) {
+        const fresh = rows.map((index, row) => {
+          if (index !== undefined || waiting >= prompts.length) return undefined
           rows[row] = waiting++
           generator.truncate(row)
-          advance(row, await generator.extend(row, completions[rows[row]!]!.promptTokens, { signal }))
-        }
+          return completions[rows[row]!]!.promptTokens
+        })
+        // A text may end with its first token: its row is then free again.
+        for (const [row, logits] of (await generator.prefill(fresh, { signal })).entries())
+          if (logits) advance(row, logits)
       }
       if (rows.every((index) => index === undefined)) return results
       signal?.throwIfAborted()

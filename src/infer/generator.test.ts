@@ -98,6 +98,22 @@ describe.each(Object.entries(variations))('a decoder with %s', (_, variation) =>
     expect(rows.map(greedy)).toEqual(expected.map(greedy))
   })
 
+  it('reads prompts of different lengths together as it reads each alone', async () => {
+    const prompts = [randomIds(3, 1), undefined, randomIds(40, 2), randomIds(17, 3), randomIds(3, 1)]
+    const generator = createGenerator(model, { batch: 5, capacity: 64 })
+    await generator.extend(1, randomIds(9, 4))
+    const read = await generator.prefill(prompts)
+    expect(generator.lengths).toEqual([3, 9, 40, 17, 3])
+    expect(read[1]).toBeUndefined()
+    const texts = prompts.map((prompt) => [...(prompt ?? randomIds(9, 4)), 7])
+    const next = await generator.decode(texts.map(() => 7))
+    for (const [row, text] of texts.entries()) {
+      const expected = await withoutCache(model, text)
+      if (prompts[row]) expect(distance(read[row]!, expected.at(-2)!)).toBeLessThan(1e-4)
+      expect(distance(next[row]!, expected.at(-1)!)).toBeLessThan(1e-4)
+    }
+  })
+
   it('gives rows of different lengths what each would get alone', async () => {
     const prompts = [randomIds(3, 1), randomIds(40, 2), randomIds(17, 3)]
     for (const weights of ['constant', 'input'] as const) {
@@ -185,6 +201,15 @@ describe('a generator', () => {
     await expect(generator.decode([1])).rejects.toThrow(/2 tokens/)
     await expect(generator.decode([1, Number.NaN])).rejects.toThrow(/NaN/)
     expect(() => generator.truncate(0, 1)).toThrow(/holds 0 tokens/)
+    await expect(generator.prefill([[1]])).rejects.toThrow(/2 prompts/)
+    await expect(generator.prefill([[1], []])).rejects.toThrow(/row 1 has no tokens/)
+    await expect(generator.prefill([[1, 99], undefined])).rejects.toThrow(/99/)
+    await expect(generator.prefill([randomIds(97), undefined])).rejects.toMatchObject({
+      code: 'infer/context',
+    })
+    await generator.prefill([undefined, [3]])
+    await expect(generator.prefill([undefined, [3]])).rejects.toThrow(/row 1 is not empty/)
+    generator.truncate(1)
     const running = generator.extend(0, [1])
     await expect(generator.extend(1, [1])).rejects.toThrow(/one thing at a time/)
     await running

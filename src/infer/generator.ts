@@ -1,6 +1,13 @@
 /** Rows of tokens that grow, each with its keys and values cached: the engine under every way of generating. */
-import { cacheHeadDim, gptDecode, gptLogits, type LayerCache, type Params } from '../models/index.js'
-import { compile, constant, gather, NDArray, reshape, type Tensor } from '../tensor/index.js'
+import {
+  cacheHeadDim,
+  gptDecode,
+  gptLogits,
+  gptPrefill,
+  type LayerCache,
+  type Params,
+} from '../models/index.js'
+import { compile, constant, dim, gather, NDArray, reshape, type Tensor } from '../tensor/index.js'
 import { InferError } from './errors.js'
 import type { LanguageModel } from './language-model.js'
 
@@ -21,6 +28,8 @@ export interface GeneratorOptions {
 /** Prompts are read in pieces of these many tokens; the last piece is padded to one of them, or goes token by token. */
 const PIECES = [256, 64, 16, 1] as const
 const CONSTANT_LIMIT = 2 ** 29
+/** Fresh prompts are read together in passes of about this many tokens, padding counted. */
+const PREFILL_TOKENS = 4096
 
 type Step = (
   caches: readonly HostCache[],
@@ -31,14 +40,21 @@ type Step = (
   params: Params | object,
 ) => Promise<{ logits: NDArray; caches: HostCache[] }>
 
+type Prefill = (
+  ids: NDArray,
+  last: NDArray,
+  params: Params | object,
+) => Promise<{ logits: NDArray; caches: HostCache[] }>
+
 interface HostCache {
   readonly keys: NDArray
   readonly values: NDArray
 }
 
 /**
- * A batch of rows that grow on their own: `extend` reads a prompt (or more of a conversation) into one row, `decode` adds one
- * token to each of several rows at once; both return logits for the token after. Programs are compiled once per model and shape.
+ * A batch of rows that grow on their own: `prefill` reads prompts into several empty rows at once, `extend` a prompt (or more of a
+ * conversation) into one row, `decode` adds one token to each of several rows; all return logits for the token after. Programs
+ * are compiled once per model and shape.
  */
 export class Generator {
   readonly batch: number
@@ -140,6 +156,68 @@ export class Generator {
         done += taken
       }
       return logits
+    })
+  }
+
+  /**
+   * Reads a prompt into each row where `prompts` has one (undefined: the row is left alone), which must be empty. Prompts of any
+   * lengths go through the model together, equal ones once. Returns logits [V] after the last token of each.
+   * @throws InferError as `extend`; `infer/generator` where a row is not empty
+   */
+  async prefill(
+    prompts: readonly (ArrayLike<number> | undefined)[],
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<(Float32Array | undefined)[]> {
+    const { batch, capacity } = this
+    if (prompts.length !== batch)
+      throw new InferError('infer/generator', `prefill takes ${batch} prompts, not ${prompts.length}`)
+    prompts.forEach((tokens, row) => {
+      if (tokens === undefined) return
+      this.#checkTokens(tokens)
+      if (tokens.length === 0) throw new InferError('infer/prompt', `the prompt for row ${row} has no tokens`)
+      if (this.#lengths[row] !== 0)
+        throw new InferError('infer/generator', `row ${row} is not empty: truncate it before prefill`)
+      if (tokens.length > capacity) {
+        throw new InferError(
+          'infer/context',
+          `${tokens.length} tokens do not fit in a row that holds at most ${capacity}; shorten the prompt`,
+        )
+      }
+    })
+    const results = new Array<Float32Array | undefined>(batch).fill(undefined)
+    if (this.#model.device.kind !== 'cpu') {
+      for (const [row, tokens] of prompts.entries())
+        if (tokens) results[row] = await this.extend(row, tokens, options)
+      return results
+    }
+    return this.#exclusive(async () => {
+      const run = await this.#model.program('prefill', () => compilePrefill(this.#model))
+      for (const group of prefillGroups(prompts)) {
+        options.signal?.throwIfAborted()
+        const [n, longest] = [group.length, Math.max(...group.map(({ tokens }) => tokens.length))]
+        const ids = new Int32Array(n * longest)
+        group.forEach(({ tokens }, i) => {
+          ids.set(tokens, i * longest)
+        })
+        const last = Int32Array.from(group, ({ tokens }, i) => i * longest + tokens.length - 1)
+        const { logits, caches } = await run(
+          new NDArray('i32', [n, longest], ids),
+          new NDArray('i32', [n], last),
+          this.#model.params,
+        )
+        const all = (await logits.read()) as Float32Array
+        group.forEach(({ tokens, rows }, i) => {
+          for (const row of rows) {
+            caches.forEach(({ keys, values }, layer) => {
+              putStart(this.#caches[layer]!.keys, row, keys, i, tokens.length)
+              putStart(this.#caches[layer]!.values, row, values, i, tokens.length)
+            })
+            this.#lengths[row] = tokens.length
+            results[row] = all.subarray((i * all.length) / n, ((i + 1) * all.length) / n)
+          }
+        })
+      }
+      return results
     })
   }
 
@@ -312,6 +390,58 @@ async function compileStep(
     keepOnDevice: true,
   })
   return compiled as Step & { dispose(): Promise<void> }
+}
+
+/** Logits after the last token of each prompt, and what the caches of all layers begin with: any number and length of prompts. */
+async function compilePrefill(model: LanguageModel) {
+  const { config, params, device } = model
+  const [n, length] = [dim('n'), dim('length')]
+  const prefill = (ids: Tensor, last: Tensor, weights: Params) => {
+    const { hidden, caches } = gptPrefill(config, weights, ids) // (n, length, C)
+    const ends = gather(reshape(hidden, [-1, config.width]), last) // (n, C)
+    return { logits: gptLogits(config, weights, ends), caches }
+  }
+  const examples = [{ shape: [n, length], dtype: 'i32' }, { shape: [n], dtype: 'i32' }, params]
+  const compiled: unknown = await compile(prefill as never, examples, { device })
+  return compiled as Prefill & { dispose(): Promise<void> }
+}
+
+/** The different prompts with the rows they go to, of similar lengths together. */
+function prefillGroups(
+  prompts: readonly (ArrayLike<number> | undefined)[],
+): { tokens: number[]; rows: number[] }[][] {
+  const distinct = new Map<string, { tokens: number[]; rows: number[] }>()
+  prompts.forEach((prompt, row) => {
+    if (!prompt) return
+    const tokens = Array.from(prompt)
+    const key = tokens.join()
+    const known = distinct.get(key)
+    if (known) known.rows.push(row)
+    else distinct.set(key, { tokens, rows: [row] })
+  })
+  const groups: { tokens: number[]; rows: number[] }[][] = []
+  for (const each of [...distinct.values()].sort((a, b) => a.tokens.length - b.tokens.length)) {
+    const group = groups.at(-1)
+    if (group && (group.length + 1) * each.tokens.length <= PREFILL_TOKENS) group.push(each)
+    else groups.push([each])
+  }
+  return groups
+}
+
+/** Copies the first `length` positions of row `from` of `part` [n, G, T, D] to row `row` of the cache [B, G, P, D or wider]. */
+function putStart(cache: NDArray, row: number, part: NDArray, from: number, length: number): void {
+  const [, groups, capacity, wide] = cache.shape as [number, number, number, number]
+  const [, , positions, width] = part.shape as [number, number, number, number]
+  const [to, source] = [cache.data as Float32Array, part.data as Float32Array]
+  for (let g = 0; g < groups; g++) {
+    const out = (row * groups + g) * capacity * wide
+    const at = (from * groups + g) * positions * width
+    if (wide === width) to.set(source.subarray(at, at + length * width), out)
+    else {
+      for (let t = 0; t < length; t++)
+        to.set(source.subarray(at + t * width, at + (t + 1) * width), out + t * wide)
+    }
+  }
 }
 
 function rowOf(array: NDArray, row: number): NDArray {

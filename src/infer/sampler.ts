@@ -58,12 +58,12 @@ export function greedy(logits: ArrayLike<number>): number {
   return best
 }
 
-/** ln softmax(logits)[token], in double precision. */
-export function logProbability(logits: ArrayLike<number>, token: number): number {
+/** ln softmax(logits / temperature)[token], in double precision. */
+export function logProbability(logits: ArrayLike<number>, token: number, temperature = 1): number {
   const top = logits[greedy(logits)]!
   let total = 0
-  for (let i = 0; i < logits.length; i++) total += Math.exp(logits[i]! - top)
-  return logits[token]! - top - Math.log(total)
+  for (let i = 0; i < logits.length; i++) total += Math.exp((logits[i]! - top) / temperature)
+  return (logits[token]! - top) / temperature - Math.log(total)
 }
 
 function checkLogits(logits: Float32Array): void {

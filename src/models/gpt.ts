@@ -131,6 +131,25 @@ export interface LayerCache {
 }
 
 /**
+ * Hidden states [B, T, C] of fresh sequences, ids i32 [B, T], with the keys and values [B, G, T, D] of every layer, to fill a
+ * cache with. Sequences of different lengths are padded on the right: what stands there is seen by no token before it.
+ */
+export function gptPrefill(
+  config: GptConfig,
+  params: Params,
+  ids: Tensor,
+): { hidden: Tensor; caches: LayerCache[] } {
+  const { window } = config
+  const caches: LayerCache[] = []
+  const attend: Attend = (_, q, k, v) => {
+    caches.push({ keys: k, values: v })
+    return attention(q, k, v, { causal: true, ...(window === undefined ? {} : { window }) })
+  }
+  const positions = expandDims(iota(ids.shape[1]!), 0)
+  return { hidden: decoder(config, params, ids, positions, attend), caches }
+}
+
+/**
  * Hidden states of new tokens, ids i32 [B, T], after those in the cache. Row b then holds lengths[b] tokens (i32 [B], the new
  * ones counted), the longest row `total` (i32 scalar). Returns the states [B, T, C] and the updated caches.
  */

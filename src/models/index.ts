@@ -6,6 +6,7 @@ export {
   gptLogits,
   gptLoss,
   gptParameters,
+  gptPrefill,
   initGpt,
   type LayerCache,
   type Params,
@@ -27,3 +28,16 @@ export {
   hfModelTypes,
 } from './gpt-hf.js'
 export { type HfWeight, type WeightSource, weightsFromHf, weightsToHf } from './gpt-hf-weights.js'
+export { gptLogProbs, type LogProbsOptions } from './log-probs.js'
+export {
+  gptScores,
+  gptTokenScores,
+  initRewardModel,
+  isRewardConfig,
+  rewardConfig,
+  rewardConfigFromHf,
+  rewardConfigToHf,
+  rewardHeadParameters,
+  rewardWeightsFromHf,
+  rewardWeightsToHf,
+} from './reward-head.js'
