@@ -4,7 +4,7 @@ import { writeSafetensors } from '../hub/index.js'
 import { initGpt } from '../models/index.js'
 import { Rng } from '../rng.js'
 import { type Device, NDArray } from '../tensor/index.js'
-import { compileTrainStep, modelConfig, parseRecipe, recipeOptimizer } from '../train/index.js'
+import { createTrainStep, modelConfig, parseRecipe, recipeOptimizer } from '../train/index.js'
 import { type Case, learning, multiplyingParameters, PARITY_STEPS, recipeOf, stepFlops } from './cases.js'
 
 /** The same model and the same tokens in every process that asks. */
@@ -31,27 +31,22 @@ export async function trainingWork(chosen: Case, device: Device) {
   const optimizer = recipeOptimizer(recipe)
   let state = { params, optimizer: optimizer.init(params) }
   const parameters = multiplyingParameters(params)
-  const key = NDArray.from([1n], [], 'i64')
   const start = performance.now()
-  const step = await compileTrainStep(config, recipe, optimizer, state, device)
+  const update = createTrainStep(config, recipe, optimizer, device)
+  const batchOf = (index: number) => {
+    const { inputs, targets } = batches.batches(index)
+    return { ids: new NDArray('i32', [B, T], inputs), targets: new NDArray('i32', [B, T], targets) }
+  }
+  await update.prepare(state, batchOf(0))
   const compileSeconds = (performance.now() - start) / 1000
   let done = 0
   return {
     ready: { compileSeconds, parameters, tokens: B * T, flops: stepFlops(parameters, config, B * T) },
     work: async () => {
-      const { inputs, targets } = batches.batches(done)
-      const lr = NDArray.scalar(learning.learningRate)
-      const result = await step(
-        state.params,
-        state.optimizer,
-        new NDArray('i32', [B, T], inputs),
-        new NDArray('i32', [B, T], targets),
-        lr,
-        NDArray.scalar(++done),
-        key,
-      )
-      state = { params: result.params, optimizer: result.optimizer }
-      return result.loss.item()
+      const batch = batchOf(done)
+      const result = await update(state, batch, { lr: learning.learningRate, step: ++done })
+      state = { ...result.state, params: result.state.params as typeof params }
+      return result.loss
     },
   }
 }

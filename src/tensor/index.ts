@@ -26,6 +26,7 @@ export {
 export { type DType, dtypes, fromHalf, isFloat, type TypedArray, toHalf, toTypedArray } from './dtype.js'
 export { DeviceError, GradientError, TensorError } from './errors.js'
 export { type Graph, printGraph } from './graph.js'
+export { type Jitted, jit } from './jit.js'
 export { NDArray } from './ndarray.js'
 export * from './ops/index.js'
 export { formatType, Tensor, type TensorType } from './tensor.js'

@@ -1,4 +1,4 @@
-/** A training run on disk: the model as everyone reads it, the optimizer beside it, and where the run stands. */
+/** A training run on disk: the model as everyone reads it, further tensors beside it, and where the run stands. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -12,51 +12,67 @@ import {
   writeSafetensors,
 } from '../hub/index.js'
 import { configFromHf, configToHf, type GptConfig, weightsFromHf, weightsToHf } from '../models/index.js'
-import type { OptimizerState } from '../optim/index.js'
 import { leavesWithPaths, mapTree, NDArray, type Tree } from '../tensor/index.js'
 import type { Tokenizer } from '../text/index.js'
 import { TrainError } from './errors.js'
 import { recipeSchema } from './recipe.js'
-import type { TrainState } from './training-step.js'
+import type { Weights } from './training-step.js'
+
+/** What `trainer.json` holds of every stage: all beside the tensors that resuming needs. */
+export const stageProgress = {
+  step: z.number().int().nonnegative(),
+  /** Of training so far, over all sessions. */
+  seconds: z.number().nonnegative(),
+  runtime: z.record(z.string(), z.string()),
+}
 
 const progressSchema = z.object({
   stage: z.literal('pretrain'),
-  step: z.number().int().nonnegative(),
+  ...stageProgress,
   recipe: recipeSchema,
   /** The user's files; absent for the bundled corpus. */
   data: z.array(z.string()).readonly().optional(),
   heldOutBytes: z.number().positive(),
-  seconds: z.number().nonnegative(),
-  runtime: z.record(z.string(), z.string()),
 })
 
-/** `trainer.json`: everything beside the tensors that resuming needs. */
+/** `trainer.json` of a pretraining run. */
 export type Progress = z.output<typeof progressSchema>
 
-/** Saves a complete checkpoint: all of its files or none. */
-export async function saveCheckpoint(
-  run: RunDirectory,
-  { config, tokenizer }: { config: GptConfig; tokenizer: Tokenizer },
-  state: TrainState,
-  progress: Progress,
-): Promise<CheckpointInfo> {
+export interface Snapshot {
+  readonly config: GptConfig
+  readonly tokenizer: Tokenizer
+  readonly params: Weights
+  /** Other tensors, each under `<name>.safetensors`: the optimizer's state, a critic. */
+  readonly groups?: Readonly<Record<string, Tree<NDArray>>>
+  /** `trainer.json`. */
+  readonly progress: { readonly step: number; readonly [field: string]: unknown }
+}
+
+/** Saves a complete checkpoint: all of its files or none. The tokenizer's files are those in `data/` of the run. */
+export async function saveCheckpoint(run: RunDirectory, snapshot: Snapshot): Promise<CheckpointInfo> {
+  const { config, tokenizer, groups = {}, progress } = snapshot
   const special = { bosId: tokenizer.bosId, eosId: tokenizer.eosId }
-  const params = await toHost(state.params)
-  const optimizer = await toHost(
-    Object.fromEntries(leavesWithPaths<NDArray>(state.optimizer as Tree<NDArray>)),
-  )
+  const params = await toHost(snapshot.params)
+  const flat: [string, Record<string, NDArray>][] = []
+  for (const [name, tree] of Object.entries(groups)) {
+    flat.push([name, await toHost(Object.fromEntries(leavesWithPaths<NDArray>(tree)))])
+  }
   const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json'].map((name) => [
     name,
     async (path: string) => writeFileAtomic(path, await readFile(join(run.dir, 'data', name))),
+  ])
+  const groupFiles = flat.map(([name, tensors]) => [
+    `${name}.safetensors`,
+    (path: string) => writeSafetensors(path, tensors as Record<string, HubTensor>),
   ])
   return run.saveCheckpoint(progress.step, {
     'config.json': (path) =>
       writeFileAtomic(path, `${JSON.stringify(configToHf(config, special), null, 2)}\n`),
     'model.safetensors': (path) =>
       writeSafetensors(path, weightsToHf(config, params), { metadata: { format: 'pt' } }),
-    'optimizer.safetensors': (path) => writeSafetensors(path, optimizer as Record<string, HubTensor>),
     'trainer.json': (path) => writeFileAtomic(path, `${JSON.stringify(progress, null, 2)}\n`),
     ...Object.fromEntries(tokenizerFiles),
+    ...Object.fromEntries(groupFiles),
   })
 }
 
@@ -68,49 +84,60 @@ async function toHost(arrays: Readonly<Record<string, NDArray>>): Promise<Record
   return Object.fromEntries(await Promise.all(entries))
 }
 
-/** `trainer.json` of a checkpoint. @throws TrainError when it is not one of a pretraining run */
-export async function readProgress(checkpoint: CheckpointInfo): Promise<Progress> {
+/** `trainer.json` of a checkpoint of pretraining. @throws TrainError when it is another stage's */
+export function readProgress(checkpoint: CheckpointInfo): Promise<Progress> {
+  return readTrainerState(checkpoint, progressSchema)
+}
+
+/** @throws TrainError `train/resume` when `trainer.json` is not what the schema describes */
+export async function readTrainerState<S extends z.ZodType>(
+  checkpoint: CheckpointInfo,
+  schema: S,
+): Promise<z.output<S>> {
   const path = checkpoint.path('trainer.json')
-  const parsed = progressSchema.safeParse(parseJson(await readFile(path, 'utf8'), path))
+  const parsed = schema.safeParse(parseJson(await readFile(path, 'utf8'), path))
   if (!parsed.success) {
-    throw new TrainError(
-      'resume',
-      `${path} is not the state of a pretraining run: ${z.prettifyError(parsed.error)}`,
-    )
+    throw new TrainError('resume', `${path} is not the state of this stage: ${z.prettifyError(parsed.error)}`)
   }
   return parsed.data
 }
 
-/** The tensors of a checkpoint, in the structure of a fresh optimizer state. @throws TrainError when they do not fit */
-export async function loadState(
+/** The model of a checkpoint. */
+export async function loadWeights(
   checkpoint: CheckpointInfo,
-  freshOptimizer: (params: TrainState['params']) => OptimizerState<NDArray>,
-): Promise<{ config: GptConfig; state: TrainState }> {
+): Promise<{ config: GptConfig; params: Record<string, NDArray> }> {
   const configPath = checkpoint.path('config.json')
   const json = parseJson(await readFile(configPath, 'utf8'), configPath) as Record<string, unknown>
   const config = configFromHf(json, configPath)
   const weights = await openSafetensors(checkpoint.path('model.safetensors'))
-  let params: Record<string, NDArray>
   try {
     const shapes = new Map([...weights.entries].map(([name, { shape }]) => [name, shape]))
     const read = async (name: string) => toFloat32(await weights.read(name))
-    params = await weightsFromHf(json, { shapes, read }, { origin: checkpoint.path('model.safetensors') })
+    const origin = checkpoint.path('model.safetensors')
+    return { config, params: await weightsFromHf(json, { shapes, read }, { origin }) }
   } finally {
     await weights.close()
   }
-  const path = checkpoint.path('optimizer.safetensors')
+}
+
+/** Tensors saved as a group, in the structure of a fresh tree. @throws TrainError when they do not fit */
+export async function loadGroup<T extends Tree<NDArray>>(
+  checkpoint: CheckpointInfo,
+  name: string,
+  fresh: T,
+): Promise<T> {
+  const path = checkpoint.path(`${name}.safetensors`)
   const saved = await loadTensors(path)
-  const optimizer = mapTree(freshOptimizer(params) as Tree<NDArray>, (like, name) => {
-    const tensor = saved[name]
+  return mapTree(fresh as Tree<NDArray>, (like, key) => {
+    const tensor = saved[key]
     if (tensor?.dtype !== like.dtype || tensor.shape.join() !== like.shape.join()) {
       throw new TrainError(
         'resume',
-        `${path} has no tensor '${name}' of ${like.dtype}[${like.shape.join(', ')}]; it belongs to another run or another version`,
+        `${path} has no tensor '${key}' of ${like.dtype}[${like.shape.join(', ')}]; it belongs to another run or another version`,
       )
     }
     return new NDArray(like.dtype, like.shape, tensor.data as Float32Array)
-  })
-  return { config, state: { params, optimizer: optimizer as OptimizerState<NDArray> } }
+  }) as T
 }
 
 async function loadTensors(path: string): Promise<Record<string, HubTensor>> {

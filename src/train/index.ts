@@ -19,4 +19,5 @@ export {
   recipeOptimizer,
   recipeSchedule,
 } from './recipe.js'
-export { compileEvalStep, compileTrainStep, type TrainState } from './training-step.js'
+export { compileEvalStep, createTrainStep, type TokenBatch, type TrainState } from './training-step.js'
+export { createUpdate, type Trainable, type Update, type UpdateOptions, type UpdateResult } from './update.js'

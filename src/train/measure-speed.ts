@@ -3,7 +3,7 @@ import { initGpt } from '../models/index.js'
 import { Rng } from '../rng.js'
 import { type Device, NDArray } from '../tensor/index.js'
 import { modelConfig, type Recipe, recipeOptimizer } from './recipe.js'
-import { compileTrainStep, type TrainState } from './training-step.js'
+import { createTrainStep, type TrainState } from './training-step.js'
 
 /** Median seconds of a step, over a few steps on random tokens after a warm-up. Nothing is kept. */
 export async function measureStep(
@@ -16,7 +16,7 @@ export async function measureStep(
   const optimizer = recipeOptimizer(recipe)
   const params = initGpt(config, Rng.seed(0))
   let state: TrainState = { params, optimizer: optimizer.init(params) }
-  const stepOnce = await compileTrainStep(config, recipe, optimizer, state, device)
+  const update = createTrainStep(config, recipe, optimizer, device)
   const { batchSize, contextLength, accumulation } = recipe
   const shape = accumulation > 1 ? [accumulation, batchSize, contextLength] : [batchSize, contextLength]
   const rng = Rng.seed(1)
@@ -27,19 +27,9 @@ export async function measureStep(
     )
     const tokens = new NDArray('i32', shape, ids)
     const began = performance.now()
-    const result = await stepOnce(
-      state.params as Record<string, NDArray>,
-      state.optimizer,
-      tokens,
-      tokens,
-      NDArray.scalar(0),
-      NDArray.scalar(step),
-      NDArray.from([1n], [], 'i64'),
-    )
-    await result.loss.item()
-    state = { params: result.params, optimizer: result.optimizer }
+    state = (await update(state, { ids: tokens, targets: tokens }, { lr: 0, step })).state
     if (step > warmup) times.push((performance.now() - began) / 1000)
   }
-  await stepOnce.dispose()
+  await update.dispose()
   return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!
 }

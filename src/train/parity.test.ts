@@ -5,7 +5,7 @@ import { gptParameters } from '../models/index.js'
 import { nodeDevice } from '../tensor/device/node.js'
 import { NDArray } from '../tensor/index.js'
 import { modelConfig, parseRecipe, recipeOptimizer } from './recipe.js'
-import { compileTrainStep } from './training-step.js'
+import { createTrainStep, type TrainState } from './training-step.js'
 
 /** f32 against f64 over ten steps of a rate that moves every weight by up to 0.1. */
 const TOLERANCE = 2e-5
@@ -53,8 +53,8 @@ async function train(architecture: 'gpt2' | 'athanor', accumulation: number): Pr
     }),
   )
   const optimizer = recipeOptimizer(recipe)
-  let state = { params, optimizer: optimizer.init(params) }
-  const step = await compileTrainStep(config, recipe, optimizer, state, nodeDevice('cpu'))
+  let state: TrainState = { params, optimizer: optimizer.init(params) }
+  const update = createTrainStep(config, recipe, optimizer, nodeDevice('cpu'))
 
   const drawToken = lcg(2)
   const losses: number[] = []
@@ -71,15 +71,13 @@ async function train(architecture: 'gpt2' | 'athanor', accumulation: number): Pr
       const sizes = accumulation > 1 ? [accumulation, batchSize / accumulation, T] : [batchSize, T]
       return new NDArray('i32', sizes, ids)
     }
-    const lr = NDArray.scalar(recipe.learningRate)
-    const count = NDArray.scalar(losses.length + 1)
-    const key = NDArray.from([1n], [], 'i64')
-    const result = await step(state.params, state.optimizer, batch(0), batch(1), lr, count, key)
-    state = { params: result.params, optimizer: result.optimizer }
-    losses.push(await result.loss.item())
-    norms.push(await result.norm.item())
+    const at = { lr: recipe.learningRate, step: losses.length + 1 }
+    const result = await update(state, { ids: batch(0), targets: batch(1) }, at)
+    state = result.state
+    losses.push(result.loss)
+    norms.push(result.gradNorm)
   }
-  await step.dispose()
+  await update.dispose()
   return { losses, norms }
 }
 

@@ -11,10 +11,11 @@ import { openRun, type RunDirectory, readMetrics } from '../hub/index.js'
 import { type GptConfig, initGpt } from '../models/index.js'
 import { Rng } from '../rng.js'
 import { nodeDevice } from '../tensor/device/node.js'
-import { type Device, NDArray } from '../tensor/index.js'
+import { type Device, NDArray, type Tree } from '../tensor/index.js'
 import type { Tokenizer } from '../text/index.js'
-import { loadState, type Progress, readProgress, saveCheckpoint } from './checkpoint.js'
+import { loadGroup, loadWeights, type Progress, readProgress, saveCheckpoint } from './checkpoint.js'
 import { type Corpus, type DocumentSource, openCorpus, prepareCorpus } from './corpus.js'
+import { diverged } from './diverged.js'
 import { TrainError } from './errors.js'
 import type { EvalEvent, OnEvent } from './events.js'
 import { heldOutLoss } from './held-out.js'
@@ -27,8 +28,9 @@ import {
   recipeOptimizer,
   recipeSchedule,
 } from './recipe.js'
+import { runtimeVersions } from './runtime.js'
 import { Speed } from './speed.js'
-import { compileTrainStep, type TrainState } from './training-step.js'
+import { createTrainStep, type TrainState } from './training-step.js'
 
 /** The model at some step, for drawing a sample from it. Its arrays are only valid during the call. */
 export interface ModelSnapshot {
@@ -135,7 +137,8 @@ export async function resumePretrain(
         text: `the run was planned for ${saved.recipe.steps} steps and now ends at ${recipe.steps}: its learning rates differ from here on`,
       })
     const optimizer = recipeOptimizer(recipe)
-    const { config, state } = await loadState(run.latest, (params) => optimizer.init(params))
+    const { config, params } = await loadWeights(run.latest)
+    const state = { params, optimizer: await loadGroup(run.latest, 'optimizer', optimizer.init(params)) }
     const corpus = await openCorpus(join(run.dir, 'data'), saved.heldOutBytes)
     return await train({ run, device, config, corpus, state, progress: { ...saved, recipe }, options, began })
   } finally {
@@ -193,7 +196,7 @@ async function train({
   })
 
   const optimizer = recipeOptimizer(recipe)
-  const stepOnce = await compileTrainStep(config, recipe, optimizer, state, device)
+  const update = createTrainStep(config, recipe, optimizer, device)
   const measure = await heldOutLoss(config, T, corpus, state.params, device)
   const tokenShape = accumulation > 1 ? [accumulation, B, T] : [B, T]
   const dropoutKeys = Rng.seed(seed).fork('dropout')
@@ -204,10 +207,12 @@ async function train({
   const startSeconds = progress.seconds
   const elapsed = () => startSeconds + (performance.now() - began) / 1000
   const save = async () => {
-    const { dir } = await saveCheckpoint(run, { config, tokenizer: corpus.tokenizer }, state, {
-      ...progress,
-      step,
-      seconds: elapsed(),
+    const { dir } = await saveCheckpoint(run, {
+      config,
+      tokenizer: corpus.tokenizer,
+      params: state.params,
+      groups: { optimizer: state.optimizer as Tree<NDArray> },
+      progress: { ...progress, step, seconds: elapsed() },
     })
     onEvent({ type: 'checkpoint', step, dir })
   }
@@ -240,17 +245,13 @@ async function train({
   while (step < recipe.steps && !signal?.aborted) {
     const { inputs, targets } = batches.batches(step) // (B, T) each, or (n, B, T)
     const lr = recipe.learningRate * schedule(step)
-    const result = await stepOnce(
-      state.params as Record<string, NDArray>,
-      state.optimizer,
-      new NDArray('i32', tokenShape, inputs),
-      new NDArray('i32', tokenShape, targets),
-      NDArray.scalar(lr),
-      NDArray.scalar(step + 1),
-      NDArray.from([BigInt(dropoutKeys.fork(step).uint32())], [], 'i64'),
-    )
-    state = { params: result.params, optimizer: result.optimizer }
-    const [loss, gradNorm] = [await result.loss.item(), await result.norm.item()]
+    const batch = {
+      ids: new NDArray('i32', tokenShape, inputs),
+      targets: new NDArray('i32', tokenShape, targets),
+    }
+    const result = await update(state, batch, { lr, step: step + 1, key: dropoutKeys.fork(step).uint32() })
+    state = result.state
+    const { loss, gradNorm } = result
     step++
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
       throw await diverged(run, { step, loss, gradNorm, last, lr })
@@ -275,7 +276,7 @@ async function train({
   const finished = step >= recipe.steps
   const final = finished ? await report() : undefined
   if (finished) await sample()
-  await stepOnce.dispose()
+  await update.dispose()
   await measure.dispose()
   const heldOut = final && { loss: final.loss, perplexity: final.perplexity, bitsPerByte: final.bitsPerByte }
   return {
@@ -311,31 +312,4 @@ async function measuredBefore(run: RunDirectory, step: number): Promise<boolean>
     if (line.step === step && line.heldOut !== undefined) return true
   }
   return false
-}
-
-/** The error for a run whose numbers ceased to be finite. The state in memory is spoiled; the checkpoints on disk are not. */
-async function diverged(
-  run: RunDirectory,
-  {
-    step,
-    loss,
-    gradNorm,
-    last,
-    lr,
-  }: { step: number; loss: number; gradNorm: number; last: number | undefined; lr: number },
-): Promise<TrainError> {
-  await run.appendMetrics({ step, loss: String(loss), gradNorm: String(gradNorm), lr })
-  const where = Number.isFinite(loss)
-    ? `the gradient became ${gradNorm} while the loss was still ${loss.toFixed(4)}`
-    : `the loss became ${loss}`
-  const before = last === undefined ? '' : ` (the step before it was ${last.toFixed(4)})`
-  const good = run.latest ? ` The checkpoint of step ${run.latest.step} in ${run.latest.dir} is intact.` : ''
-  return new TrainError(
-    'diverged',
-    `the run diverged: at step ${step}, with a learning rate of ${lr.toPrecision(3)}, ${where}${before}.${good} Start again with a lower learning rate, a longer warm-up or stronger clipping.`,
-  )
-}
-
-function runtimeVersions(): Record<string, string> {
-  return { node: process.versions.node, platform: `${process.platform}-${process.arch}` }
 }
