@@ -40,6 +40,8 @@ export function sample(
   checkLogits(logits)
   const scores = penalize(logits, history, sampling.repetitionPenalty)
   if (sampling.temperature === 0) return greedy(scores)
+  const { topK, topP = 1, minP = 0 } = sampling
+  if (topK === undefined && topP === 1 && minP === 0) return drawn(scores, sampling.temperature, rng)
   const { candidates, weights } = distribution(scores, sampling)
   let total = 0
   for (const weight of weights) total += weight
@@ -49,6 +51,24 @@ export function sample(
     if (left < 0) return candidates[i]!
   }
   return candidates[weights.findLastIndex((weight) => weight > 0)]!
+}
+
+/** A draw from softmax(scores / temperature), without filters: what rollouts spend their time on. */
+function drawn(scores: Float32Array, temperature: number, rng: Rng): number {
+  const top = scores[greedy(scores)]!
+  const weights = new Float64Array(scores.length)
+  let total = 0
+  for (let i = 0; i < weights.length; i++) {
+    const weight = Math.exp((scores[i]! - top) / temperature)
+    weights[i] = weight
+    total += weight
+  }
+  let left = rng.uniform() * total
+  for (let i = 0; i < weights.length; i++) {
+    left -= weights[i]!
+    if (left < 0) return i
+  }
+  return weights.findLastIndex((weight) => weight > 0)
 }
 
 /** The index of the highest logit, the first of equals. */
