@@ -7,13 +7,21 @@ import type { Perplexity, PerplexityOptions } from '../eval/index.js'
 import type { GenerateOptions, Generation, LanguageModel, LoadModelOptions } from '../infer/index.js'
 import type { StartOptions } from '../recipes/start.js'
 import type { SaveTokenizerOptions, Tokenizer, TrainBpeOptions } from '../text/index.js'
-import type { Preset, PretrainOptions, PretrainResult, RunOptions } from '../train/index.js'
+import type {
+  Preset,
+  PretrainOptions,
+  PretrainResult,
+  RunOptions,
+  SftOptions,
+  SftResult,
+} from '../train/index.js'
 
 export interface Library {
   start(options: StartOptions): Promise<PretrainResult>
   pretrain(options: PretrainOptions): Promise<PretrainResult>
   resumePretrain(dir: string, options: RunOptions & { readonly steps?: number }): Promise<PretrainResult>
   presets(): Promise<readonly Preset[]>
+  sft(options: SftOptions): Promise<SftResult>
   loadModel(dir: string, options: LoadModelOptions): Promise<LanguageModel>
   generate(model: LanguageModel, options: GenerateOptions): Promise<Generation>
   perplexity(
@@ -35,6 +43,7 @@ export const library: Library = {
   resumePretrain: async (dir, options) =>
     (await import('../train/index.js')).resumePretrain(dir, { ...options, ...(await sampling()) }),
   presets: async () => Object.values((await import('../train/index.js')).presets),
+  sft: async (options) => (await import('../train/index.js')).sft(options),
   loadModel: async (...values) => (await import('../infer/index.js')).loadModel(...values),
   generate: async (...values) => (await import('../infer/index.js')).generate(...values),
   perplexity: async (...values) => (await import('../eval/index.js')).perplexity(...values),

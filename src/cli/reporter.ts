@@ -1,5 +1,5 @@
 /** Tells the user what a training stage reports: a live bar on a terminal, plain lines elsewhere; always on stderr. */
-import type { EvalEvent, OnEvent, StepEvent, TrainEvent } from '../train/events.js'
+import type { EvalEvent, MetricsEvent, OnEvent, StepEvent, TrainEvent } from '../train/events.js'
 import { bytes, duration, grouped, printable, short, table } from './format.js'
 import type { Io } from './io.js'
 import { type Bar, createProgressLine } from './progress.js'
@@ -51,6 +51,8 @@ export function createReporter(
         return show(progressBar(event), event.total, () => `${event.label}: ${amount(event)}`)
       case 'step':
         return show(stepBar(event), event.steps, () => stepText(event))
+      case 'metrics':
+        return show(metricsBar(event), event.steps, () => metricsText(event))
       case 'eval':
         return line.print(evalText(event))
       case 'sample':
@@ -93,8 +95,32 @@ function stepText({ step, steps, loss, lr, tokensPerSecond, secondsLeft }: StepE
   return `step ${grouped(step)}/${grouped(steps)}: loss ${loss.toFixed(4)}, lr ${lr.toExponential(2)}, ${short(tokensPerSecond)} tokens/s${left}`
 }
 
+/** The numbers to watch on one line: of many, the first few. */
+const shownMetrics = 4
+
+function metricsBar({ step, steps, metrics, secondsLeft }: MetricsEvent): Bar {
+  return {
+    label: `step ${grouped(step).padStart(grouped(steps).length)}/${grouped(steps)}`,
+    done: step,
+    total: steps,
+    details: [
+      ...Object.entries(metrics)
+        .slice(0, shownMetrics)
+        .map(([name, value]) => `${name} ${value.toPrecision(3)}`),
+      `${duration(secondsLeft)} left`,
+    ],
+  }
+}
+
+function metricsText({ step, steps, metrics, secondsLeft }: MetricsEvent): string {
+  const left = step === steps ? '' : `, ${duration(secondsLeft)} left`
+  const numbers = Object.entries(metrics).map(([name, value]) => `${name} ${value.toPrecision(4)}`)
+  return `step ${grouped(step)}/${grouped(steps)}: ${numbers.join(', ')}${left}`
+}
+
 function evalText({ step, loss, perplexity, bitsPerByte }: EvalEvent): string {
-  return `step ${grouped(step)}: held-out loss ${loss.toFixed(4)}, perplexity ${short(perplexity)}, ${bitsPerByte.toFixed(4)} bits per byte`
+  const bits = bitsPerByte === undefined ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`
+  return `step ${grouped(step)}: held-out loss ${loss.toFixed(4)}, perplexity ${short(perplexity)}${bits}`
 }
 
 function indented(text: string): string {

@@ -8,6 +8,7 @@ import { addGenerate } from './generate.js'
 import type { Io } from './io.js'
 import { type Library, library } from './library.js'
 import { addPretrain } from './pretrain.js'
+import { addSft } from './sft.js'
 import { addStart } from './start.js'
 import { addTokenizer } from './tokenizer.js'
 
@@ -44,6 +45,7 @@ function createProgram(context: Context): Command {
     })
   addStart(program, context)
   addPretrain(program, context)
+  addSft(program, context)
   addGenerate(program, context)
   addEval(program, context)
   addTokenizer(program, context)

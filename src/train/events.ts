@@ -14,6 +14,7 @@ export type TrainEvent =
       readonly unit: string
     }
   | StepEvent
+  | MetricsEvent
   | EvalEvent
   | { readonly type: 'sample'; readonly step: number; readonly prompt: string; readonly text: string }
   | { readonly type: 'checkpoint'; readonly step: number; readonly dir: string }
@@ -32,6 +33,16 @@ export interface StepEvent {
   readonly secondsLeft: number
 }
 
+/** A logged step of a stage whose progress is more than one loss; also one line of metrics.jsonl. */
+export interface MetricsEvent {
+  readonly type: 'metrics'
+  readonly step: number
+  readonly steps: number
+  /** By the field's names, such as `objective/kl`. */
+  readonly metrics: Readonly<Record<string, number>>
+  readonly secondsLeft: number
+}
+
 /** Loss on held-out data. */
 export interface EvalEvent {
   readonly type: 'eval'
@@ -39,7 +50,8 @@ export interface EvalEvent {
   /** Nats per token. */
   readonly loss: number
   readonly perplexity: number
-  readonly bitsPerByte: number
+  /** Where the text has a length in bytes; answers in a dialogue have none of their own. */
+  readonly bitsPerByte?: number
 }
 
 export type OnEvent = (event: TrainEvent) => void

@@ -19,5 +19,8 @@ export {
   recipeOptimizer,
   recipeSchedule,
 } from './recipe.js'
+export { type SftOptions, type SftResult, sft } from './sft.js'
+export { type SftRecipe, sftSchema } from './sft-recipe.js'
+export { openStage, type StageOptions, type StageResult, type StageRun, type StageSpec } from './stage.js'
 export { compileEvalStep, createTrainStep, type TokenBatch, type TrainState } from './training-step.js'
 export { createUpdate, type Trainable, type Update, type UpdateOptions, type UpdateResult } from './update.js'

@@ -17,7 +17,7 @@ import { loadGroup, loadWeights, type Progress, readProgress, saveCheckpoint } f
 import { type Corpus, type DocumentSource, openCorpus, prepareCorpus } from './corpus.js'
 import { diverged } from './diverged.js'
 import { TrainError } from './errors.js'
-import type { EvalEvent, OnEvent } from './events.js'
+import type { OnEvent } from './events.js'
 import { heldOutLoss } from './held-out.js'
 import { findPreset, recipeForDepth } from './presets.js'
 import {
@@ -224,8 +224,8 @@ async function train({
       ...(await options.sample({ step, config, params: state.params, tokenizer: corpus.tokenizer })),
     })
   }
-  const report = async (maxTokens?: number): Promise<EvalEvent> => {
-    const event: EvalEvent = { type: 'eval', step, ...(await measure(state.params, maxTokens)) }
+  const report = async (maxTokens?: number) => {
+    const event = { type: 'eval' as const, step, ...(await measure(state.params, maxTokens)) }
     onEvent(event)
     const mayRepeat = step === progress.step || maxTokens === undefined
     if (!mayRepeat || !(await measuredBefore(run, step))) {

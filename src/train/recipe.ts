@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { athanorConfig, type GptConfig, gpt2Config } from '../models/index.js'
 import { adamw, createSchedule, muonWithAdamW, type Optimizer, type Schedule } from '../optim/index.js'
 import { TrainError } from './errors.js'
+import { type Optimization, optimization } from './optimization.js'
 
 const size = z.number().int().positive()
 const count = z.number().int().nonnegative()
@@ -26,22 +27,7 @@ export const recipeSchema = z.strictObject({
   /** Passes whose gradients are averaged for one step. */
   accumulation: size.default(1),
   steps: size,
-  optimizer: z.enum(['adamw', 'muon']).default('adamw'),
-  /** Peak rate of AdamW (with Muon: of the embeddings, head and vectors). */
-  learningRate: z.number().positive(),
-  /** Peak rate of Muon's matrices. */
-  muonLearningRate: z.number().positive().default(0.02),
-  schedule: z.enum(['cosine', 'linear', 'wsd', 'constant']).default('cosine'),
-  warmup: count.default(0),
-  /** The last rate as a part of the peak. */
-  lrFloor: z.number().min(0).max(1).default(0.1),
-  /** For wsd: the part of the steps over which the rate falls. */
-  decayFraction: z.number().min(0).max(1).default(0.4),
-  beta1: z.number().min(0).lt(1).default(0.9),
-  beta2: z.number().min(0).lt(1).default(0.95),
-  weightDecay: z.number().min(0).default(0.1),
-  /** Largest global norm of the gradient; 0 for none. */
-  gradClip: z.number().min(0).default(1),
+  ...optimization,
   /** What is kept from training to measure on: whole documents, or the end of the text. 'auto': documents if there are ten. */
   heldOut: z.enum(['auto', 'documents', 'tail']).default('auto'),
   heldOutFraction: z.number().gt(0).max(0.5).default(0.1),
@@ -85,15 +71,15 @@ export function modelConfig(recipe: Recipe, vocabSize: number): GptConfig {
 }
 
 /** The optimizer of a recipe. The step's rate is AdamW's; Muon's is a multiple of it. */
-export function recipeOptimizer(recipe: Recipe): Optimizer {
-  const { beta1, beta2, weightDecay, muonLearningRate, learningRate } = recipe
-  const settings = { beta1, beta2, weightDecay }
+export function recipeOptimizer(recipe: Optimization): Optimizer {
+  const { beta1, beta2, epsilon, weightDecay, muonLearningRate, learningRate } = recipe
+  const settings = { beta1, beta2, eps: epsilon, weightDecay }
   if (recipe.optimizer === 'adamw') return adamw(settings)
   const ratio = muonLearningRate / learningRate
   return muonWithAdamW({ adamw: settings, muon: { groups: () => ({ lr: ratio }) } })
 }
 
-export function recipeSchedule(recipe: Recipe): Schedule {
+export function recipeSchedule(recipe: Optimization & { readonly steps: number }): Schedule {
   const { schedule: kind, steps, warmup, lrFloor: floor } = recipe
   if (kind === 'constant') return createSchedule({ kind, warmup }, steps)
   if (kind !== 'wsd') return createSchedule({ kind, warmup, floor }, steps)
