@@ -53,7 +53,7 @@ export function prefixed(value: number, unit = ''): string {
   return `${signed(scaled.toFixed(digits))}${suffix === '' ? '' : `\u00a0${suffix}`}`
 }
 
-/** 9000 seconds -> "2 h 30 min"; 75 -> "1 min 15 s"; 8.2 -> "8.2 s". */
+/** 9000 seconds -> "2 h 30 min"; 75 -> "1 min 15 s"; 60 -> "1 min"; 8.2 -> "8.2 s". */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${Number(seconds.toFixed(1))}\u00a0s`
   const whole = Math.round(seconds)
@@ -63,9 +63,11 @@ export function duration(seconds: number): string {
     Math.floor(whole / 60),
   ]
   if (whole < 60) return `${whole}\u00a0s`
-  if (whole < 3600) return `${minutes}\u00a0min ${whole % 60}\u00a0s`
-  if (whole < 86_400) return `${hours}\u00a0h ${minutes % 60}\u00a0min`
-  return `${days}\u00a0d ${hours % 24}\u00a0h`
+  const pair = (large: number, unit: string, small: number, smaller: string) =>
+    small === 0 ? `${large}\u00a0${unit}` : `${large}\u00a0${unit} ${small}\u00a0${smaller}`
+  if (whole < 3600) return pair(minutes, 'min', whole % 60, 's')
+  if (whole < 86_400) return pair(hours, 'h', minutes % 60, 'min')
+  return pair(days, 'd', hours % 24, 'h')
 }
 
 /** 2026-01-31T10:20:30Z -> "2026-01-31 10:20 UTC"; the zone as it was given. */

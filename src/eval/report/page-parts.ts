@@ -36,7 +36,7 @@ export interface TableParts {
   readonly showLabel?: boolean
   readonly head: readonly (Markup | string)[]
   readonly rows: readonly (Markup | readonly (Markup | string | undefined)[])[]
-  /** Of words rather than numbers. */
+  /** Of words, set to the left and no wider than they are. */
   readonly texts?: boolean
 }
 
@@ -47,7 +47,7 @@ export function table({ label, showLabel = false, head, rows, texts = false }: T
       ? row
       : html`<tr>${row.map((cell, i) => (i === 0 ? html`<th scope="row">${cell}</th>` : html`<td>${cell ?? '–'}</td>`))}</tr>`,
   )
-  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0"><table${texts ? html` class="texts"` : undefined}>${
+  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0"><table${texts ? html` class="texts narrow"` : undefined}>${
     showLabel && html`<caption>${label}</caption>`
   }<thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead><tbody>${body}</tbody></table></div>`
 }

@@ -37,36 +37,39 @@ function drawSample(
 export function curvesSection({ data: { curves }, figures }: Drawing): Section | undefined {
   const drawable = curves.filter(({ series }) => series.some(({ points }) => points.length > 0))
   if (drawable.length === 0) return undefined
-  const stages = [...new Set(drawable.map(({ stage }) => stage))]
+  const main = drawable.filter(({ minor }) => !minor)
+  const stages = [...new Set(drawable.filter(({ minor }) => minor).map(({ stage }) => stage))]
   return {
     id: 'curves',
     title: 'Learning curves',
-    body: html`${stages.map((stage) => {
-      const mine = drawable.filter((curve) => curve.stage === stage)
-      const [main, minor] = [mine.filter(({ minor }) => !minor), mine.filter(({ minor }) => minor)]
-      return html`${stage !== undefined && html`<h3>${stage}</h3>`}${main.length > 0 && curveGrid(main, figures)}${
-        minor.length > 0 &&
-        html`<details><summary>${minor.length === 1 ? 'One more curve' : `${minor.length} more curves`}${stage !== undefined && ` of ${stage}`}</summary>${curveGrid(minor, figures)}</details>`
-      }`
+    body: html`${main.length > 0 && curveGrid(main, figures)}${stages.map((stage) => {
+      const more = drawable.filter((curve) => curve.minor && curve.stage === stage)
+      return html`<details><summary>${more.length === 1 ? 'One more curve' : `${more.length} more curves`}${stage !== undefined && ` of ${stage}`}</summary>${curveGrid(more, figures)}</details>`
     })}`,
   }
 }
 
 function curveGrid(curves: readonly Curve[], figures: Figures): Markup {
   return html`<div class="grid-of-figures">${curves.map((curve) => {
-    const of = curve.stage === undefined ? '' : ` of ${curve.stage}`
+    const title = curveTitle(curve)
     const smoothed = isSmoothed(curve) ? ' Faint: as logged; strong: its moving mean.' : ''
     return figures.figure({
       plot: (id) => lineChart(id, curve),
       legend: curveLegend(curve),
-      caption: `${curve.title}${of}.${smoothed}${curve.note === undefined ? '' : ` ${curve.note}`}`,
+      caption: `${title}.${smoothed}${curve.note === undefined ? '' : ` ${curve.note}`}`,
       table: table({
-        label: `${curve.title}${of}`,
+        label: title,
         head: [curve.xLabel, ...curve.series.map(({ name }) => name)],
         rows: curveRows(curve),
       }),
     })
   })}</div>`
+}
+
+/** "PPO: reward", for the one who reads it apart from its stage. */
+export function curveTitle({ stage, title }: Curve): string {
+  if (stage === undefined) return title
+  return `${stage}: ${/^[A-Z][a-z]/.test(title) ? title[0]!.toLowerCase() + title.slice(1) : title}`
 }
 
 /** Some ten rows over the length of the curve, with what was logged last before or at each. */
@@ -182,6 +185,7 @@ export function costSection({ data: { stages }, figures, styleOf }: Drawing): Se
       ({ name, settings }) =>
         html`<details><summary>Settings of ${name}</summary>${table({
           label: `Settings of ${name}`,
+          texts: true,
           head: ['Setting', 'Value'],
           rows: Object.entries(settings).map(([key, value]) => [html`<code>${key}</code>`, setting(value)]),
         })}</details>`,
@@ -205,6 +209,7 @@ export function reproduceSection({ data: { versions, seeds, preset } }: Drawing)
     body: html`<p>The same versions, threads and seeds on the same kind of machine give the same numbers, bit for bit.</p>${table(
       {
         label: 'Versions and seeds',
+        texts: true,
         head: ['What', 'Value'],
         rows,
       },

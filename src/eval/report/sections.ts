@@ -52,9 +52,12 @@ export function scoresSection({ data: { scores }, figures, styleOf }: Drawing): 
       head: ['Suite', ...stages, ...(hasBars ? ['Target'] : [])],
       rows: rows.map(({ suite, description, unit, better, cells, bar }) => {
         const best = bestCell(cells, better)
-        return html`<tr><th scope="row">${suite}${description !== undefined && html`<small>${description}</small>`}</th>${cells.map(
+        const counts = new Set(cells.flatMap((cell) => (cell?.n === undefined ? [] : [cell.n])))
+        const n = counts.size === 1 ? `n\u00a0=\u00a0${grouped([...counts][0]!)}` : undefined
+        const about = [description, n].filter((part) => part !== undefined)
+        return html`<tr><th scope="row">${suite}${about.map((part) => html`<small>${part}</small>`)}</th>${cells.map(
           (cell, i) =>
-            html`<td${i === best && html` class="best"`}>${cell ? estimateCell(cell, unit) : '–'}</td>`,
+            html`<td${i === best && html` class="best"`}>${cell ? estimateCell(n === undefined ? cell : { ...cell, n: undefined }, unit) : '–'}</td>`,
         )}${
           hasBars &&
           html`<td>${

@@ -28,10 +28,10 @@ header { margin-bottom: 2.2rem; }
 h1 { font-size: clamp(1.9rem, 5.4vw, 2.7rem); line-height: 1.12; letter-spacing: -.018em; font-weight: 600; margin: 0 0 .55rem; text-wrap: balance; }
 .subtitle { font-size: 1.16rem; line-height: 1.5; color: var(--soft); margin: 0 0 .9rem; text-wrap: pretty; }
 .meta { font: .84rem/1.5 var(--sans); color: var(--soft); margin: 0; }
-h2 { font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; font-weight: 600; margin: 3.6rem 0 .8rem; padding-top: 1.1rem; border-top: 1px solid var(--line); scroll-margin-top: .5rem; }
+h2 { font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; font-weight: 600; margin: 2.9rem 0 .8rem; padding-top: 1.1rem; border-top: 1px solid var(--line); scroll-margin-top: .5rem; }
 h3 { font: 600 1rem/1.4 var(--sans); margin: 2.1rem 0 .5rem; }
 p { margin: 0 0 1rem; text-wrap: pretty; overflow-wrap: break-word; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.4rem, 1fr)); gap: 1.1rem 1.4rem; margin: 2rem 0; padding: 1.15rem 0; border-block: 1px solid var(--line); }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1.1rem 1.4rem; margin: 2rem 0; padding: 1.15rem 0; border-block: 1px solid var(--line); }
 .facts dt { font: .78rem/1.4 var(--sans); color: var(--soft); }
 .facts dd { margin: 0; font: 600 1.42rem/1.3 var(--sans); letter-spacing: -.015em; font-variant-numeric: tabular-nums lining-nums; }
 .facts dd small { display: block; font-size: .78rem; font-weight: 400; color: var(--soft); letter-spacing: 0; }
@@ -39,11 +39,11 @@ nav { font: .9rem/1.55 var(--sans); margin: 0 0 1.8rem; }
 nav h2 { all: unset; display: block; font: 600 .75rem/1.4 var(--sans); letter-spacing: .09em; text-transform: uppercase; color: var(--soft); margin-bottom: .45rem; }
 nav ol { margin: 0; padding: 0; list-style: none; columns: 2 11rem; column-gap: 2rem; }
 nav li { padding: .14rem 0; break-inside: avoid; }
-nav a { text-decoration: none; color: inherit; display: inline-block; padding: .1rem 0; }
+nav a { text-decoration: none; color: inherit; display: block; padding: .1rem 0 .1rem 1.85em; text-indent: -1.85em; }
 nav a:hover { color: var(--accent); text-decoration: underline; }
-nav .number { display: inline-block; min-width: 1.4em; color: var(--soft); font-variant-numeric: tabular-nums; }
+nav .number { display: inline-block; min-width: 1.85em; text-indent: 0; color: var(--soft); font-variant-numeric: tabular-nums; }
 @media (min-width: 74rem) {
-  .page { max-width: 65rem; display: grid; grid-template-columns: 12rem minmax(0, 47rem); column-gap: 4.2rem; }
+  .page { max-width: 66.5rem; display: grid; grid-template-columns: 13.5rem minmax(0, 47rem); column-gap: 3.4rem; }
   .page > nav { grid-column: 1; grid-row: 1 / span 99; position: sticky; top: 3.4rem; align-self: start; max-height: calc(100vh - 5rem); overflow: auto; padding-top: .3rem; }
   .page > nav ol { columns: 1; }
   .page > :not(nav) { grid-column: 2; }
@@ -54,8 +54,8 @@ nav .number { display: inline-block; min-width: 1.4em; color: var(--soft); font-
 .notes li.note { border-color: var(--line); background: var(--raised); }
 .notes b { font: 600 .78rem/1 var(--sans); margin-right: .45em; }
 .miss b { color: var(--bad); }
-figure { margin: 1.7rem 0 2rem; container-type: inline-size; }
-figure .plot { display: block; width: 100%; max-width: 40rem; height: auto; overflow: visible; }
+figure { margin: 1.5rem 0 1.7rem; container-type: inline-size; }
+figure .plot { display: block; width: 100%; max-width: 38rem; height: auto; overflow: visible; }
 figcaption { font: .86rem/1.5 var(--sans); color: var(--soft); margin-top: .55rem; max-width: 40rem; text-wrap: pretty; overflow-wrap: break-word; }
 figcaption b { color: var(--ink); font-weight: 600; }
 .grid-of-figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20.5rem), 1fr)); gap: 0 2rem; align-items: start; }
@@ -63,9 +63,16 @@ figcaption b { color: var(--ink); font-weight: 600; }
 .plot .name, .plot .label { fill: var(--ink); }
 .plot .label { font-size: 13px; font-weight: 600; }
 .plot .value { fill: var(--ink); font-size: 12px; }
+.plot .value, .plot .label, .plot .name { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
 .plot .rule-name { fill: var(--accent); font-size: 12px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
 .plot .cell { fill: var(--ink); font-size: 16px; font-weight: 600; }
 .plot .cell-interval { fill: var(--ink); font-size: 11.5px; }
+@container (min-width: 34rem) {
+  .plot text { font-size: 10.6px; }
+  .plot .label, .plot .value, .plot .rule-name { font-size: 10.8px; }
+  .plot .cell { font-size: 13.5px; }
+  .plot .cell-interval { font-size: 10px; }
+}
 @container (max-width: 25rem) {
   .plot text { font-size: 15.5px; }
   .plot .label, .plot .value, .plot .rule-name { font-size: 15px; }
@@ -75,7 +82,7 @@ figcaption b { color: var(--ink); font-weight: 600; }
 .plot .grid { stroke: var(--line); stroke-width: 1; }
 .plot .base, .plot .tick { stroke: var(--soft); stroke-width: 1; }
 .plot .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; stroke-linecap: round; }
-.plot .faint { stroke-width: 1; opacity: .34; }
+.plot .faint { stroke-width: 1; opacity: .42; }
 .plot .dashed { stroke-width: 1.2; stroke-dasharray: 4 4; }
 .plot .band { opacity: .17; }
 .plot .rule { stroke: var(--accent); stroke-width: 1.3; stroke-dasharray: 5 4; fill: none; }
@@ -89,7 +96,7 @@ figcaption b { color: var(--ink); font-weight: 600; }
 ${[0, 1, 2, 3, 4, 5]
   .map(
     (i) =>
-      `.line.s${i}, .whisker.s${i} path { stroke: var(--s${i}); } .band.s${i}, .bar.s${i}, .mark.s${i} { fill: var(--s${i}); } .edge.s${i} { border-color: var(--s${i}); }`,
+      `.line.s${i}, .whisker.s${i} path { stroke: var(--s${i}); } .band.s${i}, .bar.s${i}, .mark.s${i} { fill: var(--s${i}); } .edge.s${i} { border-top-color: var(--s${i}); }`,
   )
   .join('\n')}
 .mark > * { stroke: var(--paper); stroke-width: 1; }
@@ -112,6 +119,7 @@ tr.baseline { background: var(--raised); }
 .met, .missed { white-space: nowrap; font-weight: 600; }
 td:not(.wrap) { white-space: nowrap; }
 .texts td { white-space: normal; }
+table.narrow { min-width: min(100%, 22rem); }
 details { margin: .5rem 0; font: .86rem/1.5 var(--sans); }
 summary { cursor: pointer; color: var(--soft); padding: .25rem 0; width: fit-content; }
 summary:hover { color: var(--accent); }
@@ -123,7 +131,7 @@ details > details, details .grid-of-figures { margin-top: .6rem; }
 .said { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .97rem; line-height: 1.5; unicode-bidi: plaintext; }
 .said:empty::after { content: '(nothing)'; color: var(--soft); font-style: italic; }
 .answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); gap: .7rem; margin-top: .7rem; }
-.answer { border: 1px solid var(--line); border-top: 3px solid; border-radius: 0 0 5px 5px; padding: .6rem .85rem .7rem; }
+.answer { border: 1px solid var(--line); border-top-width: 3px; border-radius: 0 0 5px 5px; padding: .6rem .85rem .7rem; }
 .answer .judged { font: .78rem/1.5 var(--sans); color: var(--soft); margin: .5rem 0 0; font-variant-numeric: tabular-nums; }
 code { font: .88em var(--mono); overflow-wrap: anywhere; }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); font: .82rem/1.5 var(--sans); color: var(--soft); }

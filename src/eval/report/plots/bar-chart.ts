@@ -48,25 +48,30 @@ export function barChart({
     ...(target === undefined ? [] : [target]),
   ])
   const scale = createScale([...values, ...rules.map(({ at }) => at)], { zero: true, domain, count: 5 })
-  const place = (value: number) => Math.round((LEFT + scale.at(value) * (WIDTH - LEFT - VALUE)) * 10) / 10
+  const place = (value: number) => round(LEFT + scale.at(value) * (WIDTH - LEFT - VALUE))
   const zero = place(Math.max(scale.low, 0))
   let top = TOP
   const drawn = groups.map(({ label, bars, target }) => {
     const first = top + NAME
     const end = first + bars.length * STEP
-    const markup = html`<text class="label" x="${LEFT}" y="${top + 12}">${label}</text>
-${bars.map(({ estimate, style, name }, i) => {
-  const { value, low, high } = estimate
-  const y = first + i * STEP
-  const middle = y + BAR / 2
-  const at = place(value)
-  const whisker =
-    low !== undefined &&
-    high !== undefined &&
-    html`<path class="interval" d="M${place(low)} ${middle - 3}v6M${place(low)} ${middle}H${place(high)}M${place(high)} ${middle - 3}v6"/>`
-  return html`<g><title>${label}, ${name}: ${format(value)}</title><rect class="bar s${style}" x="${Math.min(zero, at)}" y="${y}" width="${Math.max(1, Math.abs(at - zero))}" height="${BAR}" rx="1.5"/>${whisker}<text class="value" x="${Math.max(at, place(high ?? value)) + 6}" y="${y + 10}">${format(value)}</text></g>`
-})}
-${target !== undefined && html`<path class="target" d="M${place(target)} ${first - 3}V${end}"/>`}`
+    const drawnBars = bars.map(({ estimate, style, name }, i) => {
+      const { value, low, high } = estimate
+      const y = first + i * STEP
+      const middle = y + BAR / 2
+      const at = place(value)
+      const interval =
+        low !== undefined &&
+        high !== undefined &&
+        html`<path class="interval" d="M${place(low)} ${middle - 3}v6M${place(low)} ${middle}H${place(high)}M${place(high)} ${middle - 3}v6"/>`
+      return {
+        bar: html`<g><title>${label}, ${name}: ${format(value)}</title><rect class="bar s${style}" x="${Math.min(zero, at)}" y="${y}" width="${round(Math.max(1, Math.abs(at - zero)))}" height="${BAR}" rx="1.5"/>${interval}</g>`,
+        text: html`<text class="value" x="${Math.max(at, place(high ?? value)) + 6}" y="${y + 10}">${format(value)}</text>`,
+      }
+    })
+    const mark =
+      target !== undefined && html`<path class="target" d="M${place(target)} ${first - 3}V${end}"/>`
+    // The numbers last: their pale edge keeps them readable on what they cross.
+    const markup = html`${drawnBars.map(({ bar }) => bar)}${mark}<text class="label" x="${LEFT}" y="${top + 12}">${label}</text>${drawnBars.map(({ text }) => text)}`
     top = end + GAP
     return markup
   })
@@ -80,4 +85,8 @@ ${target !== undefined && html`<path class="target" d="M${place(target)} ${first
 ${rules.map(({ at, label }) => html`<path class="rule" d="M${place(at)} ${TOP - 6}V${height}"><title>${label}</title></path>`)}
 ${drawn}
 </svg>`
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10
 }

@@ -39,18 +39,15 @@ export function lineChart(id: string, curve: Curve): Markup {
   })
 }
 
-/** Names of the series with their colours and marks; nothing where there is one alone. */
-export function legend(
-  entries: readonly { readonly name: string; readonly style: number }[],
-): Markup | undefined {
-  if (entries.length < 2) return undefined
+/** Names of the series with their colours and marks. */
+export function legend(entries: readonly { readonly name: string; readonly style: number }[]): Markup {
   return html`<ul class="legend">${entries.map(
     ({ name, style }) =>
       html`<li><svg viewBox="0 0 14 12" aria-hidden="true"><g class="mark s${style}">${marker(style, 7, 6)}</g></svg>${name}</li>`,
   )}</ul>`
 }
 
-export function curveLegend(curve: Curve): Markup | undefined {
+export function curveLegend(curve: Curve): Markup {
   return legend(curve.series.map(({ name }, i) => ({ name, style: styles[i % styles.length]! })))
 }
 

@@ -57,7 +57,7 @@ const LEFT = 54
 const RIGHT = 14
 const TOP = 30
 const BETWEEN = 20
-const BOTTOM = 42
+const BOTTOM = 46
 
 export function xyPlot({ id, title, description, x, panels }: XyPlot): Markup {
   const xs = panels.flatMap(({ layers }) => layers.flatMap((layer) => valuesOf(layer, 'x')))
@@ -79,7 +79,7 @@ ${drawn}<g class="axis">${xScale.ticks.map(
     (tick) =>
       html`<path class="tick" d="M${round(placeX(tick))} ${floor}v5"/><text x="${round(placeX(tick))}" y="${floor + 19}" text-anchor="middle">${showX(tick)}</text>`,
   )}</g>
-<text class="name" x="${WIDTH - RIGHT}" y="${floor + 37}" text-anchor="end">${x.label}</text>
+<text class="name" x="${WIDTH - RIGHT}" y="${floor + 40}" text-anchor="end">${x.label}</text>
 </svg>`
 }
 
