@@ -164,7 +164,10 @@ describe('generate', () => {
     const { shape, data } = raw['model.norm.weight']!
     sharper.params = {
       ...raw,
-      'model.norm.weight': NDArray.from(data.map((x) => 2 * Number(x)) as Float32Array, shape),
+      'model.norm.weight': NDArray.from(
+        (data as Float32Array).map((x) => 2 * x),
+        shape,
+      ),
     }
     const doubled = await generate(sharper, { ...options, temperature: 1, logProbabilities: true })
     expect(doubled.tokens).toEqual(drawn.tokens)

@@ -1,0 +1,194 @@
+/** Learning from a round of answers: minibatches for the actor and, apart from it, for the critic. */
+import { type GptConfig, gptLoss, type Params } from '../../models/index.js'
+import type { Optimizer } from '../../optim/index.js'
+import type { Rng } from '../../rng.js'
+import { add, type Device, mul, NDArray, type Tensor } from '../../tensor/index.js'
+import type { Weights } from '../training-step.js'
+import { createUpdate, type Trainable } from '../update.js'
+import type { Experience } from './experience.js'
+import { policyLoss, valueLoss } from './losses.js'
+import { answerLogProbs, answerValues } from './policy.js'
+import type { PpoRecipe } from './recipe.js'
+import { type AnswerBatch, answerBatch, takeRows } from './rollout.js'
+
+/** Rows of other text for PPO-ptx: i32 [B, T] each. */
+export type TextBatch = {
+  readonly ids: NDArray
+  readonly targets: NDArray
+  readonly positions: NDArray
+  readonly documents: NDArray
+}
+
+type ActorBatch = AnswerBatch & {
+  readonly logProbs: NDArray
+  readonly advantages: NDArray
+  readonly text?: TextBatch
+}
+
+type CriticBatch = Omit<AnswerBatch, 'targets'> & { readonly values: NDArray; readonly returns: NDArray }
+
+export interface LearnerState {
+  readonly actor: Trainable<Weights>
+  readonly critic: Trainable<Weights>
+  /** Updates of each so far: Adam counts them. */
+  readonly actorUpdates: number
+  readonly criticUpdates: number
+}
+
+export interface LearnerOptions {
+  readonly recipe: PpoRecipe
+  readonly actor: GptConfig
+  readonly critic: GptConfig
+  readonly vocabulary: number
+  readonly optimizer: Optimizer
+  readonly device: Device
+  /** Rows of text by number of update; only with `ptxCoefficient`. */
+  readonly text?: ((update: number) => TextBatch) | undefined
+}
+
+export interface LearnInput {
+  readonly actorRate: number
+  readonly criticRate: number
+  /** Whether the actor learns as well. */
+  readonly both: boolean
+  /** Decides the order of the minibatches. */
+  readonly rng: Rng
+}
+
+/**
+ * Actor and critic are two networks with an optimizer and a clipped gradient each, so that neither loss needs a weight against
+ * the other: what TRL adds up with vf_coef is here the ratio of two learning rates (under Adam a loss's scale does not matter).
+ */
+export function createLearner({ recipe, vocabulary, optimizer, device, text, ...configs }: LearnerOptions) {
+  const { temperature, clipRange, valueClipRange, gradClip, ptxCoefficient } = recipe
+  const updateActor = createUpdate<Weights, ActorBatch>({
+    loss: (params: Params, batch: Record<string, unknown>) => {
+      const { ids, at, targets, mask, logProbs: old, advantages } = batch as Record<string, Tensor>
+      const { logProbs } = answerLogProbs(
+        configs.actor,
+        params,
+        { ids: ids!, at: at!, targets: targets! },
+        { temperature, vocabulary },
+      )
+      const { loss, clipFraction, approxKl, ratio } = policyLoss({
+        logProbs,
+        oldLogProbs: old!,
+        advantages: advantages!,
+        mask: mask!,
+        clipLow: clipRange,
+        clipHigh: clipRange,
+      })
+      const metrics = {
+        'loss/policy': loss,
+        'policy/clipfrac': clipFraction,
+        'policy/approxkl': approxKl,
+        'policy/ratio': ratio,
+      }
+      if (!batch.text) return { loss, metrics }
+      const { ids: words, targets: next, positions, documents } = batch.text as Record<string, Tensor>
+      const ptx = gptLoss(configs.actor, params, words!, next!, {
+        positions: positions!,
+        documents: documents!,
+      })
+      return { loss: add(loss, mul(ptx, ptxCoefficient)), metrics: { ...metrics, 'loss/ptx': ptx } }
+    },
+    optimizer,
+    gradClip,
+    device,
+  })
+  const updateCritic = createUpdate<Weights, CriticBatch>({
+    loss: (params: Params, batch: Record<string, unknown>) => {
+      const { ids, at, mask, values: old, returns } = batch as Record<string, Tensor>
+      const values = answerValues(configs.critic, params, { ids: ids!, at: at! })
+      const { loss, clipFraction } = valueLoss({
+        values,
+        oldValues: old!,
+        returns: returns!,
+        mask: mask!,
+        clipRange: valueClipRange,
+      })
+      return { loss, metrics: { 'loss/value': loss, 'val/clipfrac': clipFraction } }
+    },
+    optimizer,
+    gradClip,
+    device,
+  })
+
+  const learn = async (
+    state: LearnerState,
+    experience: Experience,
+    { actorRate, criticRate, both, rng }: LearnInput,
+  ): Promise<{ state: LearnerState; metrics: Record<string, number> }> => {
+    const { rows, logProbs, values, returns, advantages } = experience
+    const { epochs, minibatchSize, maxApproxKl } = recipe
+    let { actor, critic, actorUpdates, criticUpdates } = state
+    const means = new Means()
+    let far = false
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const order = rng.fork(epoch).shuffle([...rows.lengths.keys()])
+      for (let start = 0; start < order.length; start += minibatchSize) {
+        const chosen = order.slice(start, start + minibatchSize)
+        const { targets, ...shared } = answerBatch(rows, chosen)
+        const take = (x: Float32Array) => takeRows(x, rows.width, chosen)
+        if (both && !far) {
+          const result = await updateActor(
+            actor,
+            {
+              ...shared,
+              targets,
+              logProbs: take(logProbs),
+              advantages: take(advantages),
+              ...(text ? { text: text(actorUpdates) } : {}),
+            },
+            { lr: actorRate, step: ++actorUpdates },
+          )
+          actor = result.state
+          means.add({ ...result.metrics, 'policy/grad_norm': result.gradNorm })
+          far = maxApproxKl !== undefined && result.metrics['policy/approxkl']! > maxApproxKl
+        }
+        const result = await updateCritic(
+          critic,
+          { ...shared, values: take(values), returns: take(returns) },
+          { lr: criticRate, step: ++criticUpdates },
+        )
+        critic = result.state
+        means.add({ ...result.metrics, 'val/grad_norm': result.gradNorm })
+      }
+    }
+    return {
+      state: { actor, critic, actorUpdates, criticUpdates },
+      metrics: { ...means.values(), 'policy/stopped_early': Number(far) },
+    }
+  }
+  return {
+    learn,
+    dispose: async () => {
+      await updateActor.dispose()
+      await updateCritic.dispose()
+    },
+  }
+}
+
+/** Means of numbers by name. */
+export class Means {
+  readonly #sums = new Map<string, { total: number; count: number }>()
+
+  add(numbers: Readonly<Record<string, number>>): void {
+    for (const [name, value] of Object.entries(numbers)) {
+      const sum = this.#sums.get(name) ?? { total: 0, count: 0 }
+      this.#sums.set(name, { total: sum.total + value, count: sum.count + 1 })
+    }
+  }
+
+  values(): Record<string, number> {
+    return Object.fromEntries([...this.#sums].map(([name, { total, count }]) => [name, total / count]))
+  }
+}
+
+/** Arrays of their own: an update writes over those that it is given. */
+export function copyWeights(params: Weights): Weights {
+  const copies = Object.entries(params).map(
+    ([name, { dtype, shape, data }]) => [name, new NDArray(dtype, shape, data.slice())] as const,
+  )
+  return Object.fromEntries(copies)
+}

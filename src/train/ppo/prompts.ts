@@ -1,0 +1,94 @@
+/** Prompts for reinforcement learning: dialogues that wait for an answer, as tokens, in an order that a seed decides. */
+import { readPrompts } from '../../data/index.js'
+import type { Rng } from '../../rng.js'
+import type { ChatFormat, ChatMessage } from '../../text/index.js'
+import { TrainError } from '../errors.js'
+import type { OnEvent } from '../events.js'
+
+/** A dialogue whose last message is not the assistant's. `check` is what a programmatic reward needs to know of it. */
+export interface Prompt {
+  readonly messages: readonly ChatMessage[]
+  readonly check?: unknown
+  readonly id?: string | undefined
+  readonly category?: string | undefined
+}
+
+export interface EncodedPrompt {
+  readonly prompt: Prompt
+  /** The dialogue and the beginning of the assistant's turn. */
+  readonly ids: readonly number[]
+}
+
+export interface PromptOptions {
+  readonly maxPromptTokens?: number | undefined
+  readonly maxTokens: number
+  readonly maxSkipped: number
+  readonly onEvent?: OnEvent | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Reads prompts from files. @throws TrainError where none is left; DataError where too many lines are broken */
+export async function loadPrompts(
+  paths: readonly string[],
+  { maxSkipped, onEvent = () => {}, signal }: PromptOptions,
+): Promise<Prompt[]> {
+  const prompts: Prompt[] = []
+  const onSkip = (skip: { file: string; line: number; reason: string }) =>
+    onEvent({ type: 'warning', text: `${skip.file}:${skip.line} was passed over: ${skip.reason}` })
+  for await (const prompt of readPrompts(paths, { onSkip, limit: maxSkipped })) {
+    signal?.throwIfAborted()
+    prompts.push(prompt)
+  }
+  return prompts
+}
+
+/**
+ * Prompts as tokens. Those that leave no room for an answer of `maxTokens` are passed over, and counted.
+ * @throws TrainError where none is left
+ */
+export function encodePrompts(
+  prompts: readonly Prompt[],
+  chat: ChatFormat,
+  contextLength: number,
+  { maxTokens, maxPromptTokens, onEvent = () => {} }: PromptOptions,
+): EncodedPrompt[] {
+  // The last token of an answer is never read by the model.
+  const room = Math.min(maxPromptTokens ?? Number.POSITIVE_INFINITY, contextLength - maxTokens + 1)
+  const encoded = prompts.map((prompt) => ({
+    prompt,
+    ids: [...chat.encode(prompt.messages, { addGenerationPrompt: true }).ids],
+  }))
+  const fitting = encoded.filter(({ ids }) => ids.length <= room)
+  if (fitting.length < encoded.length) {
+    onEvent({
+      type: 'warning',
+      text: `${encoded.length - fitting.length} of ${encoded.length} prompts are longer than ${room} tokens and were passed over`,
+    })
+  }
+  if (fitting.length === 0) {
+    throw new TrainError(
+      'data',
+      encoded.length === 0
+        ? 'there are no prompts to answer'
+        : `every prompt is longer than ${room} tokens, what a context of ${contextLength} leaves beside answers of ${maxTokens}; shorten the answers (maxTokens)`,
+    )
+  }
+  return fitting
+}
+
+/** The prompts of a step: every prompt once before any comes again, in an order that depends on the seed and the epoch only. */
+export function promptsOf<T>(prompts: readonly T[], step: number, count: number, root: Rng): T[] {
+  const orders = new Map<number, number[]>()
+  return Array.from({ length: count }, (_, i) => {
+    const at = step * count + i
+    const epoch = Math.floor(at / prompts.length)
+    const order =
+      orders.get(epoch) ??
+      root
+        .fork('prompts')
+        .fork(epoch)
+        .shuffle([...prompts.keys()])
+    orders.set(epoch, order)
+    return prompts[order[at % prompts.length]!]!
+  })
+}

@@ -1,0 +1,90 @@
+/** Rows of other text for PPO-ptx (Ouyang et al. 2022): what the policy should not forget. */
+import { packDialogues, readDialogues, readTextFiles } from '../../data/index.js'
+import { Rng } from '../../rng.js'
+import { NDArray } from '../../tensor/index.js'
+import type { ChatFormat, EncodedChat, Tokenizer } from '../../text/index.js'
+import { TrainError } from '../errors.js'
+import type { OnEvent } from '../events.js'
+import type { TextBatch } from './learner.js'
+
+interface Row {
+  readonly ids: Int32Array
+  readonly targets: Int32Array
+  readonly positions: Int32Array
+  readonly documents: Int32Array
+}
+
+export interface TextRowsOptions {
+  /** Plain text: every token is learnt. */
+  readonly text?: readonly string[] | undefined
+  /** Dialogues: the assistant's tokens are learnt. */
+  readonly dialogues?: readonly string[] | undefined
+  readonly tokenizer: Tokenizer
+  readonly chat: ChatFormat
+  readonly contextLength: number
+  readonly batchSize: number
+  readonly seed: number
+  readonly maxSkipped: number
+  readonly onEvent: OnEvent
+}
+
+/** Batches by number of update, each row once before any comes again. @throws TrainError where there is no row */
+export async function textRows(options: TextRowsOptions): Promise<(update: number) => TextBatch> {
+  const rows = [...(await dialogueRows(options)), ...(await plainRows(options))]
+  if (rows.length === 0) {
+    throw new TrainError(
+      'data',
+      `the text for PPO-ptx has no row of ${options.contextLength} tokens to learn from; give more, or leave ptxCoefficient at 0`,
+    )
+  }
+  const { batchSize: B, contextLength: T, seed } = options
+  const root = Rng.seed(seed).fork('ptx')
+  return (update) => {
+    const chosen = Array.from({ length: B }, (_, i) => {
+      const at = update * B + i
+      const epoch = Math.floor(at / rows.length)
+      const order = root.fork(epoch).shuffle([...rows.keys()])
+      return rows[order[at % rows.length]!]!
+    })
+    const stack = (name: keyof Row) => {
+      const all = new Int32Array(B * T)
+      chosen.forEach((row, i) => void all.set(row[name], i * T))
+      return new NDArray('i32', [B, T], all)
+    }
+    return {
+      ids: stack('ids'),
+      targets: stack('targets'),
+      positions: stack('positions'),
+      documents: stack('documents'),
+    }
+  }
+}
+
+async function dialogueRows({ dialogues, chat, contextLength, maxSkipped, onEvent }: TextRowsOptions) {
+  if (!dialogues?.length) return []
+  const onSkip = (skip: { file: string; line: number; reason: string }) =>
+    onEvent({ type: 'warning', text: `${skip.file}:${skip.line} was passed over: ${skip.reason}` })
+  const encoded: EncodedChat[] = []
+  for await (const { messages } of readDialogues(dialogues, { onSkip, limit: maxSkipped }))
+    encoded.push(chat.encode(messages))
+  const { rows, problems } = packDialogues(encoded, { contextLength })
+  for (const problem of problems) onEvent({ type: 'warning', text: problem })
+  return rows as readonly Row[]
+}
+
+/** Documents one after the other, cut into rows; the tail that fills no row is left out. */
+async function plainRows({ text, tokenizer, contextLength: T }: TextRowsOptions): Promise<Row[]> {
+  if (!text?.length) return []
+  const stream: number[] = []
+  for await (const document of readTextFiles(text)) {
+    for (const id of tokenizer.encode(document.text)) stream.push(id)
+    if (tokenizer.eosId !== undefined) stream.push(tokenizer.eosId)
+  }
+  const positions = Int32Array.from({ length: T }, (_, t) => t)
+  return Array.from({ length: Math.floor((stream.length - 1) / T) }, (_, i) => ({
+    ids: Int32Array.from(stream.slice(i * T, (i + 1) * T)),
+    targets: Int32Array.from(stream.slice(i * T + 1, (i + 1) * T + 1)),
+    positions,
+    documents: new Int32Array(T),
+  }))
+}
