@@ -5,4 +5,17 @@ export { type GenerateBatchOptions, type GenerateOptions, generate, generateBatc
 export { createGenerator, Generator, type GeneratorOptions } from './generator.js'
 export { LanguageModel, type LanguageModelParts } from './language-model.js'
 export { type LoadModelOptions, loadModel } from './load-model.js'
+export {
+  createScorer,
+  encodeForScore,
+  isRewardModel,
+  loadRewardModel,
+  paddedLength,
+  padTokens,
+  type RewardModel,
+  type ScoredTokens,
+  type ScoreOptions,
+  scoreDialogues,
+  scoreTokens,
+} from './reward.js'
 export { greedy, logProbability, type SamplingOptions, sample } from './sampler.js'

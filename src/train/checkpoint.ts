@@ -11,7 +11,15 @@ import {
   toFloat32,
   writeSafetensors,
 } from '../hub/index.js'
-import { configFromHf, configToHf, type GptConfig, weightsFromHf, weightsToHf } from '../models/index.js'
+import {
+  configFromHf,
+  configToHf,
+  type GptConfig,
+  rewardConfigToHf,
+  rewardWeightsToHf,
+  weightsFromHf,
+  weightsToHf,
+} from '../models/index.js'
 import { leavesWithPaths, mapTree, NDArray, type Tree } from '../tensor/index.js'
 import type { Tokenizer } from '../text/index.js'
 import { TrainError } from './errors.js'
@@ -65,11 +73,13 @@ export async function saveCheckpoint(run: RunDirectory, snapshot: Snapshot): Pro
     `${name}.safetensors`,
     (path: string) => writeSafetensors(path, tensors as Record<string, HubTensor>),
   ])
+  const [json, weights] =
+    'score.weight' in params
+      ? [rewardConfigToHf(config, special), rewardWeightsToHf(config, params)]
+      : [configToHf(config, special), weightsToHf(config, params)]
   return run.saveCheckpoint(progress.step, {
-    'config.json': (path) =>
-      writeFileAtomic(path, `${JSON.stringify(configToHf(config, special), null, 2)}\n`),
-    'model.safetensors': (path) =>
-      writeSafetensors(path, weightsToHf(config, params), { metadata: { format: 'pt' } }),
+    'config.json': (path) => writeFileAtomic(path, `${JSON.stringify(json, null, 2)}\n`),
+    'model.safetensors': (path) => writeSafetensors(path, weights, { metadata: { format: 'pt' } }),
     'trainer.json': (path) => writeFileAtomic(path, `${JSON.stringify(progress, null, 2)}\n`),
     ...Object.fromEntries(tokenizerFiles),
     ...Object.fromEntries(groupFiles),

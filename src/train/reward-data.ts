@@ -1,0 +1,105 @@
+/** What a reward model learns from and is measured on. */
+import { readDialogues, readRankings } from '../data/index.js'
+import { encodeForScore } from '../infer/index.js'
+import {
+  type ComparedPrompt,
+  type ComparisonCounts,
+  checkPreferences,
+  comparePrompt,
+  countComparisons,
+  splitByPrompt,
+} from './comparisons.js'
+import { TrainError } from './errors.js'
+import type { OnEvent } from './events.js'
+import type { RewardRecipe } from './reward-recipe.js'
+import type { StageRun } from './stage.js'
+
+export interface RewardData {
+  /** Each has a comparison to learn from. */
+  readonly train: readonly ComparedPrompt[]
+  /** Prompts that are not in `train`. */
+  readonly heldOut: readonly ComparedPrompt[]
+  /** Rows whose scores get the mean 0. */
+  readonly demonstrations: readonly Int32Array[]
+  readonly counts: { readonly train: ComparisonCounts; readonly heldOut: ComparisonCounts }
+}
+
+/** @throws TrainError where there is nothing to learn; DataError */
+export async function prepareRewardData(
+  { chat, recipe, inputs, config }: StageRun<RewardRecipe>,
+  onEvent: OnEvent,
+  signal: AbortSignal | undefined,
+): Promise<RewardData> {
+  const T = Math.min(recipe.contextLength ?? config.contextLength, config.contextLength)
+  if (!inputs.data?.length)
+    throw new TrainError('recipe', 'reward needs rankings or pairs; give a file of them')
+  const source = {
+    onSkip: (skip: { file: string; line: number; reason: string }) =>
+      onEvent({ type: 'warning', text: `${skip.file}:${skip.line} was passed over: ${skip.reason}` }),
+    limit: recipe.maxSkipped,
+  }
+  const progress = (label: string, done: number) => {
+    signal?.throwIfAborted()
+    if (done % 1000 === 0) onEvent({ type: 'progress', label, done, unit: 'prompts' })
+  }
+  const read = async (paths: readonly string[]) => {
+    const prompts: ComparedPrompt[] = []
+    for await (const ranking of readRankings(paths, source)) {
+      prompts.push(comparePrompt(ranking, chat, T))
+      progress('reading rankings', prompts.length)
+    }
+    return prompts
+  }
+  const all = await read(inputs.data)
+  checkPreferences(all)
+  const given = inputs.heldOut?.length ? await read(inputs.heldOut) : undefined
+  const split = given
+    ? { train: without(all, given, onEvent), heldOut: given }
+    : splitByPrompt(all, recipe.heldOutFraction, recipe.splitSeed ?? recipe.seed)
+  checkPreferences(split.train)
+  const counts = { train: countComparisons(split.train), heldOut: countComparisons(split.heldOut) }
+  for (const [what, { identical, cut }] of Object.entries({
+    training: counts.train,
+    'held-out': counts.heldOut,
+  })) {
+    if (identical > 0)
+      onEvent({ type: 'warning', text: `${identical} ${what} comparisons of identical answers are left out` })
+    if (cut > 0)
+      onEvent({
+        type: 'warning',
+        text: `${cut} ${what} answers come without their oldest turns: the context holds ${T} tokens`,
+      })
+  }
+  const usable = ({ tie }: { readonly tie: boolean }) => !tie || recipe.ties === 'half'
+  const train = split.train.filter(({ comparisons }) => comparisons.some(usable))
+  const demonstrations: Int32Array[] = []
+  if (inputs.demonstrations?.length) {
+    for await (const { messages } of readDialogues(inputs.demonstrations, source)) {
+      if (!messages.some(({ role }) => role === 'assistant')) continue
+      demonstrations.push(encodeForScore(chat, messages, T).ids)
+      progress('reading demonstrations', demonstrations.length)
+    }
+    if (demonstrations.length === 0)
+      throw new TrainError('data', 'the demonstrations have no answer of the assistant to set the scores by')
+  } else {
+    demonstrations.push(...train.map(({ rows, best }) => rows[best]!))
+  }
+  return { train, heldOut: split.heldOut, demonstrations, counts }
+}
+
+/** Training prompts that are not among those to measure on. */
+function without(
+  prompts: readonly ComparedPrompt[],
+  heldOut: readonly ComparedPrompt[],
+  onEvent: OnEvent,
+): ComparedPrompt[] {
+  const keys = new Set(heldOut.map(({ key }) => key))
+  const kept = prompts.filter(({ key }) => !keys.has(key))
+  const shared = prompts.length - kept.length
+  if (shared > 0)
+    onEvent({
+      type: 'warning',
+      text: `${shared} prompts stand in the held-out file too and are not trained on`,
+    })
+  return kept
+}
