@@ -153,7 +153,6 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
     params: reference,
     device,
     tokenizer,
-    chat,
     eosIds: chat.stopIds,
   })
 
