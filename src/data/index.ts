@@ -1,4 +1,5 @@
 export { type Batches, type BatchesOptions, createBatches, type TokenBatch } from './batches.js'
+export * from './conversations/index.js'
 export { DataError, type DataErrorCode, type Document, splitHeldOut } from './document.js'
 export { loadFactbook } from './factbook.js'
 export { ShardError, type ShardHeader } from './shard-format.js'
