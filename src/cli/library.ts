@@ -2,15 +2,24 @@
  * The functions of the library that the commands call. Each is loaded when it is first called, so that `athanor --help`
  * answers at once; tests put others in their place.
  */
-import type { Document, TextFileOptions } from '../data/index.js'
+import type { Dialogue, Document, RecordOptions, TextFileOptions } from '../data/index.js'
 import type { Perplexity, PerplexityOptions } from '../eval/index.js'
-import type { GenerateOptions, Generation, LanguageModel, LoadModelOptions } from '../infer/index.js'
+import type {
+  GenerateOptions,
+  Generation,
+  LanguageModel,
+  LoadModelOptions,
+  RewardModel,
+  ScoreOptions,
+} from '../infer/index.js'
 import type { StartOptions } from '../recipes/start.js'
-import type { SaveTokenizerOptions, Tokenizer, TrainBpeOptions } from '../text/index.js'
+import type { ChatMessage, SaveTokenizerOptions, Tokenizer, TrainBpeOptions } from '../text/index.js'
 import type {
   Preset,
   PretrainOptions,
   PretrainResult,
+  RewardOptions,
+  RewardResult,
   RunOptions,
   SftOptions,
   SftResult,
@@ -22,6 +31,14 @@ export interface Library {
   resumePretrain(dir: string, options: RunOptions & { readonly steps?: number }): Promise<PretrainResult>
   presets(): Promise<readonly Preset[]>
   sft(options: SftOptions): Promise<SftResult>
+  reward(options: RewardOptions): Promise<RewardResult>
+  loadRewardModel(dir: string, options: LoadModelOptions): Promise<RewardModel>
+  scoreDialogues(
+    model: RewardModel,
+    dialogues: readonly (readonly ChatMessage[])[],
+    options: ScoreOptions,
+  ): Promise<Float32Array>
+  readDialogues(paths: readonly string[], options?: RecordOptions): AsyncIterable<Dialogue>
   loadModel(dir: string, options: LoadModelOptions): Promise<LanguageModel>
   generate(model: LanguageModel, options: GenerateOptions): Promise<Generation>
   perplexity(
@@ -44,6 +61,12 @@ export const library: Library = {
     (await import('../train/index.js')).resumePretrain(dir, { ...options, ...(await sampling()) }),
   presets: async () => Object.values((await import('../train/index.js')).presets),
   sft: async (options) => (await import('../train/index.js')).sft(options),
+  reward: async (options) => (await import('../train/index.js')).reward(options),
+  loadRewardModel: async (...values) => (await import('../infer/index.js')).loadRewardModel(...values),
+  scoreDialogues: async (...values) => (await import('../infer/index.js')).scoreDialogues(...values),
+  readDialogues: async function* (...values) {
+    yield* (await import('../data/index.js')).readDialogues(...values)
+  },
   loadModel: async (...values) => (await import('../infer/index.js')).loadModel(...values),
   generate: async (...values) => (await import('../infer/index.js')).generate(...values),
   perplexity: async (...values) => (await import('../eval/index.js')).perplexity(...values),

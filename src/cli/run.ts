@@ -8,6 +8,8 @@ import { addGenerate } from './generate.js'
 import type { Io } from './io.js'
 import { type Library, library } from './library.js'
 import { addPretrain } from './pretrain.js'
+import { addReward } from './reward.js'
+import { addScore } from './score.js'
 import { addSft } from './sft.js'
 import { addStart } from './start.js'
 import { addTokenizer } from './tokenizer.js'
@@ -46,6 +48,8 @@ function createProgram(context: Context): Command {
   addStart(program, context)
   addPretrain(program, context)
   addSft(program, context)
+  addReward(program, context)
+  addScore(program, context)
   addGenerate(program, context)
   addEval(program, context)
   addTokenizer(program, context)

@@ -2,6 +2,7 @@ export { type Progress, readProgress } from './checkpoint.js'
 export { TrainError } from './errors.js'
 export type { EvalEvent, OnEvent, StepEvent, TrainEvent } from './events.js'
 export { measureStep } from './measure-speed.js'
+export type { PreferenceReport, Proportion, ReliabilityBin } from './preference-report.js'
 export { findPreset, type Preset, presets, recipeForDepth } from './presets.js'
 export {
   type ModelSnapshot,
@@ -19,6 +20,8 @@ export {
   recipeOptimizer,
   recipeSchedule,
 } from './recipe.js'
+export { type Normalization, type RewardOptions, type RewardResult, reward } from './reward.js'
+export { type RewardRecipe, rewardSchema } from './reward-recipe.js'
 export { type SftOptions, type SftResult, sft } from './sft.js'
 export { type SftRecipe, sftSchema } from './sft-recipe.js'
 export { openStage, type StageOptions, type StageResult, type StageRun, type StageSpec } from './stage.js'

@@ -12,6 +12,7 @@ import {
 import { TrainError } from './errors.js'
 import type { OnEvent } from './events.js'
 import type { RewardRecipe } from './reward-recipe.js'
+import { SkipLog } from './skips.js'
 import type { StageRun } from './stage.js'
 
 export interface RewardData {
@@ -21,7 +22,12 @@ export interface RewardData {
   readonly heldOut: readonly ComparedPrompt[]
   /** Rows whose scores get the mean 0. */
   readonly demonstrations: readonly Int32Array[]
-  readonly counts: { readonly train: ComparisonCounts; readonly heldOut: ComparisonCounts }
+  readonly counts: {
+    readonly train: ComparisonCounts
+    readonly heldOut: ComparisonCounts
+    /** Records that could not be used. */
+    readonly skipped: number
+  }
 }
 
 /** @throws TrainError where there is nothing to learn; DataError */
@@ -33,18 +39,14 @@ export async function prepareRewardData(
   const T = Math.min(recipe.contextLength ?? config.contextLength, config.contextLength)
   if (!inputs.data?.length)
     throw new TrainError('recipe', 'reward needs rankings or pairs; give a file of them')
-  const source = {
-    onSkip: (skip: { file: string; line: number; reason: string }) =>
-      onEvent({ type: 'warning', text: `${skip.file}:${skip.line} was passed over: ${skip.reason}` }),
-    limit: recipe.maxSkipped,
-  }
+  const skips = new SkipLog(onEvent, recipe.maxSkipped)
   const progress = (label: string, done: number) => {
     signal?.throwIfAborted()
     if (done % 1000 === 0) onEvent({ type: 'progress', label, done, unit: 'prompts' })
   }
   const read = async (paths: readonly string[]) => {
     const prompts: ComparedPrompt[] = []
-    for await (const ranking of readRankings(paths, source)) {
+    for await (const ranking of readRankings(paths, skips.options)) {
       prompts.push(comparePrompt(ranking, chat, T))
       progress('reading rankings', prompts.length)
     }
@@ -74,7 +76,7 @@ export async function prepareRewardData(
   const train = split.train.filter(({ comparisons }) => comparisons.some(usable))
   const demonstrations: Int32Array[] = []
   if (inputs.demonstrations?.length) {
-    for await (const { messages } of readDialogues(inputs.demonstrations, source)) {
+    for await (const { messages } of readDialogues(inputs.demonstrations, skips.options)) {
       if (!messages.some(({ role }) => role === 'assistant')) continue
       demonstrations.push(encodeForScore(chat, messages, T).ids)
       progress('reading demonstrations', demonstrations.length)
@@ -84,7 +86,8 @@ export async function prepareRewardData(
   } else {
     demonstrations.push(...train.map(({ rows, best }) => rows[best]!))
   }
-  return { train, heldOut: split.heldOut, demonstrations, counts }
+  skips.finish()
+  return { train, heldOut: split.heldOut, demonstrations, counts: { ...counts, skipped: skips.count } }
 }
 
 /** Training prompts that are not among those to measure on. */

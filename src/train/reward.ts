@@ -30,12 +30,12 @@ import {
   type Tree,
 } from '../tensor/index.js'
 import { withChatTokens } from './chat-tokens.js'
-import { type ComparedPrompt, type ComparisonCounts, comparisonBatches } from './comparisons.js'
+import { type ComparedPrompt, comparisonBatches } from './comparisons.js'
 import { diverged } from './diverged.js'
 import { comparisonLosses, weightedMean } from './preference-loss.js'
 import { type PreferenceReport, preferenceReport } from './preference-report.js'
 import { recipeOptimizer, recipeSchedule } from './recipe.js'
-import { prepareRewardData } from './reward-data.js'
+import { prepareRewardData, type RewardData } from './reward-data.js'
 import { type RewardRecipe, rewardSchema } from './reward-recipe.js'
 import { Speed } from './speed.js'
 import { openStage, type StageOptions, type StageResult, type StageRun } from './stage.js'
@@ -62,7 +62,7 @@ export interface Normalization {
 
 export interface RewardResult extends StageResult {
   readonly loss: number | undefined
-  readonly data: { readonly train: ComparisonCounts; readonly heldOut: ComparisonCounts }
+  readonly data: RewardData['counts']
   /** On held-out prompts; undefined where there are none, or the run was stopped. */
   readonly report: PreferenceReport | undefined
   readonly normalization: Normalization | undefined
