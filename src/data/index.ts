@@ -10,5 +10,18 @@ export {
   type WriteShardsOptions,
   writeShards,
 } from './shards.js'
-export { listTextFiles, readTextFiles, type TextFileOptions } from './text-files.js'
+export {
+  describeSkip,
+  listTextFiles,
+  type OpenSourceOptions,
+  openSource,
+  parseSource,
+  readTextFiles,
+  type Skip,
+  type SkipCode,
+  type SourceDocument,
+  type SourceSpec,
+  sourceSchema,
+  type TextFileOptions,
+} from './sources/index.js'
 export { sliceTokens, type TokenSource, tokensFromArray } from './token-source.js'

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Document } from './document.js'
+import type { Document } from '../document.js'
+import { findInvalidUtf8, unfinishedUtf8 } from '../utf8.js'
 import { readTextFiles, type TextFileOptions } from './text-files.js'
-import { findInvalidUtf8, unfinishedUtf8 } from './utf8.js'
 
 let dir: string
 beforeEach(async () => {
