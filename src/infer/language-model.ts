@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { GptConfig } from '../models/index.js'
 import type { Device, NDArray } from '../tensor/index.js'
-import type { Tokenizer } from '../text/index.js'
+import { CHATML_TOKENS, type ChatFormat, createChatFormat, type Tokenizer } from '../text/index.js'
 import { InferError } from './errors.js'
 
 export interface LanguageModelParts {
@@ -10,6 +10,10 @@ export interface LanguageModelParts {
   readonly params: Readonly<Record<string, NDArray>>
   readonly device: Device
   readonly tokenizer?: Tokenizer | undefined
+  /** Default: that of `chatTemplate`, or else ChatML where the tokenizer has its tokens. */
+  readonly chat?: ChatFormat | undefined
+  /** The model's own template, in Jinja. */
+  readonly chatTemplate?: string | undefined
   /** Where it was loaded from; '' for a model that was never saved. */
   readonly dir?: string
   /** Default: the tokenizer's. */
@@ -32,12 +36,17 @@ export class LanguageModel {
   /** May be replaced by others of the same shapes between calls (in training); see `GeneratorOptions.weights`. */
   params: Readonly<Record<string, NDArray>>
   readonly #programs = new Map<string, Promise<Program>>()
+  readonly #chatTemplate: string | undefined
+  #chat: ChatFormat | undefined
 
-  constructor({ config, params, device, tokenizer, dir = '', bosId, eosIds }: LanguageModelParts) {
+  constructor(parts: LanguageModelParts) {
+    const { config, params, device, tokenizer, chat, chatTemplate, dir = '', bosId, eosIds } = parts
     this.config = config
     this.params = params
     this.device = device
     this.tokenizer = tokenizer
+    this.#chat = chat
+    this.#chatTemplate = chatTemplate
     this.dir = dir
     this.bosId = bosId ?? tokenizer?.bosId
     this.eosIds = eosIds ?? (tokenizer?.eosId === undefined ? [] : [tokenizer.eosId])
@@ -47,6 +56,20 @@ export class LanguageModel {
         `the tokenizer has ${tokenizer.vocabSize} tokens and the model only ${config.vocabSize}: they do not belong together`,
       )
     }
+  }
+
+  /**
+   * How dialogues are written for this model; undefined where it has no format for them.
+   * @throws ChatError where the model's template cannot be read
+   */
+  get chat(): ChatFormat | undefined {
+    const { tokenizer } = this
+    if (this.#chat || !tokenizer) return this.#chat
+    const template = this.#chatTemplate
+    if (template !== undefined) this.#chat = createChatFormat(tokenizer, { template })
+    else if (CHATML_TOKENS.every((token) => tokenizer.tokenToId(token) !== undefined))
+      this.#chat = createChatFormat(tokenizer)
+    return this.#chat
   }
 
   /** The program of this name, compiled at the first call and kept until `dispose`. */

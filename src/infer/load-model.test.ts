@@ -12,7 +12,7 @@ import {
   weightsToHf,
 } from '../models/index.js'
 import { Rng } from '../rng.js'
-import { saveTokenizer, trainCharTokenizer } from '../text/index.js'
+import { CHATML_TOKENS, saveTokenizer, trainCharTokenizer } from '../text/index.js'
 import { loadModel } from './load-model.js'
 
 let folder: string
@@ -40,6 +40,27 @@ describe('loadModel', () => {
     expect(model.params).toEqual(params)
     expect(model.dir).toBe(dir)
     expect(model.tokenizer?.decode(model.encodePrompt('abc'))).toBe('abc')
+  })
+
+  it("knows how dialogues are written: by the model's template, or ChatML, or not at all", async () => {
+    const chars = trainCharTokenizer('[]Qabcdefghusernti\n', { specialTokens: [...CHATML_TOKENS] })
+    const wide = gpt2Config({ ...shape, vocabSize: chars.vocabSize })
+    const written = async (name: string, tokenizerConfig: Record<string, unknown>, tokens = chars) => {
+      const dir = join(folder, name)
+      await writeModelDirectory(dir, { config: configToHf(wide), tensors: tensorsOf(wide) })
+      await saveTokenizer(tokens, dir, { config: tokenizerConfig })
+      const { chat } = await loadModel(dir, { threads: 1 })
+      return chat && tokens.decode(chat.encode([{ role: 'user', content: 'abc' }]).ids)
+    }
+    const template = '{% for message in messages %}[Q]{{ message.content }}{% endfor %}'
+    expect(await written('template', { chat_template: template })).toBe('[Q]abc')
+    const named = [
+      { name: 'tool_use', template: 'x' },
+      { name: 'default', template },
+    ]
+    expect(await written('named', { chat_template: named })).toBe('[Q]abc')
+    expect(await written('chatml', {})).toBe('<|im_start|>user\nabc<|im_end|>\n')
+    expect(await written('none', {}, tokenizer)).toBeUndefined()
   })
 
   it.each(['f16', 'bf16'] as const)('turns %s weights into float32', async (dtype) => {

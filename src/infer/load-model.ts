@@ -3,7 +3,13 @@ import { join } from 'node:path'
 import { type JsonObject, type ModelDirectory, readModelDirectory, toFloat32 } from '../hub/index.js'
 import { configFromHf, weightsFromHf } from '../models/index.js'
 import { nodeDevice } from '../tensor/device/node.js'
-import { importLlama2cTokenizer, loadTokenizer, type Tokenizer, TokenizerError } from '../text/index.js'
+import {
+  importLlama2cTokenizer,
+  loadTokenizer,
+  readChatTemplate,
+  type Tokenizer,
+  TokenizerError,
+} from '../text/index.js'
 import { LanguageModel } from './language-model.js'
 
 export interface LoadModelOptions {
@@ -18,7 +24,8 @@ export interface LoadModelOptions {
  * Loads a model from a folder in the layout of Hugging Face, or from a run directory (its newest complete checkpoint).
  * The tokenizer may also be GPT-2's two files or llama2.c's `tokenizer.bin` / `tok512.bin`; without one the model speaks in ids.
  *
- * @throws ModelDirectoryError, ModelError, SafetensorsError, TokenizerError, StorageError, DeviceError
+ * @throws ModelDirectoryError, ModelError, SafetensorsError, TokenizerError, ChatError, StorageError,
+ * DeviceError
  */
 export async function loadModel(directory: string, options: LoadModelOptions = {}): Promise<LanguageModel> {
   const device = nodeDevice(options.device, options.threads === undefined ? {} : { threads: options.threads })
@@ -35,7 +42,16 @@ export async function loadModel(directory: string, options: LoadModelOptions = {
     )
     const tokenizer =
       (await tokenizerIn(folder.dir)) ?? (folder.dir === directory ? undefined : await tokenizerIn(directory))
-    return new LanguageModel({ config, params, device, tokenizer, dir: directory, ...specialIds(folder) })
+    const chatTemplate = (await readChatTemplate(folder.dir)) ?? (await readChatTemplate(directory))
+    return new LanguageModel({
+      config,
+      params,
+      device,
+      tokenizer,
+      chatTemplate,
+      dir: directory,
+      ...specialIds(folder),
+    })
   } finally {
     await folder.close()
   }

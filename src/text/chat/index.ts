@@ -17,6 +17,7 @@ export {
   type EncodedChat,
   type ToolCall,
 } from './message.js'
+export { readChatTemplate } from './template-file.js'
 
 /**
  * The chat format of a tokenizer: that of `template` (Jinja, from a model's `tokenizer_config.json` or `chat_template.jinja`),
