@@ -10,6 +10,7 @@ import { runTraining } from './training-run.js'
 
 interface Flags {
   readonly data?: string[]
+  readonly model?: string
   readonly preset?: string
   readonly depth?: number
   readonly out?: string
@@ -29,11 +30,13 @@ export function addPretrain(program: Command, context: Context): void {
     'athanor pretrain --data corpus.txt --out runs/mine --preset nanogpt-char-cpu',
     'athanor pretrain --data books/ --out runs/books --depth 6 --tokenizer bpe:8192 --learning-rate 2e-3',
     'athanor pretrain --resume runs/books',
+    'athanor pretrain --model runs/books --data more/ --out runs/more --steps 500',
     'athanor pretrain --list-presets',
   ])
     .option('--data <file...>', 'text files, JSON Lines or folders', several)
     .option('--out <dir>', 'folder for the run; it must not hold one yet', text)
     .option('--resume <dir>', 'go on with the run in this folder from its newest checkpoint', text)
+    .option('--model <dir>', 'go on from this model in a new run (mid-training on other data)', text)
     .option('--preset <name>', 'a named recipe (default: start)', text)
     .option(
       '--depth <n>',
@@ -52,7 +55,7 @@ export function addPretrain(program: Command, context: Context): void {
 
 async function pretrainVerb(context: Context, options: Flags, given: readonly string[]): Promise<void> {
   const { io, library } = context
-  const { data, preset, depth, out, resume, steps, json } = options
+  const { data, model, preset, depth, out, resume, steps, json } = options
   if (options.listPresets) {
     const presets = await library.presets()
     const lines = table(presets.map(({ name, summary }) => [name, summary] as const))
@@ -81,6 +84,7 @@ async function pretrainVerb(context: Context, options: Flags, given: readonly st
     library.pretrain({
       out,
       data,
+      ...(model === undefined ? {} : { model }),
       ...(preset === undefined ? {} : { preset }),
       ...(depth === undefined ? {} : { depth }),
       overrides: recipeOverrides({ ...options }),

@@ -50,6 +50,8 @@ export interface Snapshot {
   readonly config: GptConfig
   readonly tokenizer: Tokenizer
   readonly params: Weights
+  /** Ids that end the assistant's turn, for `generation_config.json`; absent for a model that does not chat. */
+  readonly stopIds?: readonly number[]
   /** Other tensors, each under `<name>.safetensors`: the optimizer's state, a critic. */
   readonly groups?: Readonly<Record<string, Tree<NDArray>>>
   /** `trainer.json`. */
@@ -58,7 +60,7 @@ export interface Snapshot {
 
 /** Saves a complete checkpoint: all of its files or none. The tokenizer's files are those in `data/` of the run. */
 export async function saveCheckpoint(run: RunDirectory, snapshot: Snapshot): Promise<CheckpointInfo> {
-  const { config, tokenizer, groups = {}, progress } = snapshot
+  const { config, tokenizer, stopIds, groups = {}, progress } = snapshot
   const special = { bosId: tokenizer.bosId, eosId: tokenizer.eosId }
   const params = await toHost(snapshot.params)
   const flat: [string, Record<string, NDArray>][] = []
@@ -81,6 +83,13 @@ export async function saveCheckpoint(run: RunDirectory, snapshot: Snapshot): Pro
     'config.json': (path) => writeFileAtomic(path, `${JSON.stringify(json, null, 2)}\n`),
     'model.safetensors': (path) => writeSafetensors(path, weights, { metadata: { format: 'pt' } }),
     'trainer.json': (path) => writeFileAtomic(path, `${JSON.stringify(progress, null, 2)}\n`),
+    ...(stopIds && {
+      'generation_config.json': (path: string) =>
+        writeFileAtomic(
+          path,
+          `${JSON.stringify({ bos_token_id: tokenizer.bosId, eos_token_id: stopIds }, null, 2)}\n`,
+        ),
+    }),
     ...Object.fromEntries(tokenizerFiles),
     ...Object.fromEntries(groupFiles),
   })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { makeDirectory, writeFileAtomic } from '../atomic.js'
 import { type Document, openShards, splitHeldOut, type TokenShards, writeShards } from '../data/index.js'
 import {
+  CHATML_TOKENS,
   encodeUtf8,
   loadTokenizer,
   saveTokenizer,
@@ -161,7 +162,9 @@ async function makeTokenizer(options: CorpusOptions, part: Part): Promise<Tokeni
     )
   }
   onEvent?.({ type: 'message', text: `training a byte-level BPE tokenizer of ${vocabSize} tokens` })
-  return trainBpe(part('train'), { vocabSize, ...(signal ? { signal } : {}) })
+  // The chat's tokens are there from the beginning, so that fine-tuning need not grow the vocabulary.
+  const specialTokens = ['<|endoftext|>', ...CHATML_TOKENS]
+  return trainBpe(part('train'), { vocabSize, specialTokens, ...(signal ? { signal } : {}) })
 }
 
 /** The corpus that an earlier run prepared. @throws ShardError, TokenizerError when it is damaged or gone */

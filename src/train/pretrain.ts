@@ -8,6 +8,7 @@
 import { join } from 'node:path'
 import { createBatches, loadFactbook, readTextFiles } from '../data/index.js'
 import { openRun, type RunDirectory, readMetrics } from '../hub/index.js'
+import { type LanguageModel, loadModel } from '../infer/index.js'
 import { type GptConfig, initGpt } from '../models/index.js'
 import { Rng } from '../rng.js'
 import { nodeDevice } from '../tensor/device/node.js'
@@ -57,6 +58,8 @@ export interface PretrainOptions extends RunOptions {
   readonly out: string
   /** Text files, JSON Lines or folders of them. Default: the World Factbook. */
   readonly data?: readonly string[]
+  /** A model to go on from (mid-training): its shape and tokenizer stay. Default: fresh parameters. */
+  readonly model?: string
   readonly preset?: string
   readonly depth?: number
   /** Values that win over those of the preset. */
@@ -83,7 +86,8 @@ export interface PretrainResult {
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const began = performance.now()
-  const recipe = chooseRecipe(options)
+  const start = options.model === undefined ? undefined : await loadModel(options.model)
+  const recipe = chooseRecipe(options, start)
   const device = nodeDevice(options.device, options.threads === undefined ? {} : { threads: options.threads })
   const run = await openRun(options.out, { mode: 'create' })
   try {
@@ -94,8 +98,10 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       signal: options.signal,
       onEvent: options.onEvent,
     })
-    const config = modelConfig(recipe, corpus.tokenizer.vocabSize)
-    const params = initGpt(config, Rng.seed(recipe.seed).fork('parameters'))
+    const config = start
+      ? { ...start.config, dropout: recipe.dropout }
+      : modelConfig(recipe, corpus.tokenizer.vocabSize)
+    const params = start?.params ?? initGpt(config, Rng.seed(recipe.seed).fork('parameters'))
     const state = { params, optimizer: recipeOptimizer(recipe).init(params) }
     const progress: Progress = {
       stage: 'pretrain',
@@ -291,11 +297,36 @@ async function train({
   }
 }
 
-function chooseRecipe({ preset, depth, overrides = {} }: PretrainOptions): Recipe {
+function chooseRecipe(
+  { preset, depth, overrides = {} }: PretrainOptions,
+  start: LanguageModel | undefined,
+): Recipe {
   if (preset !== undefined && depth !== undefined)
     throw new TrainError('recipe', 'give a preset or a depth, not both')
   const base = depth === undefined ? findPreset(preset ?? 'start').recipe : recipeForDepth(depth)
-  return parseRecipe({ ...base, ...overrides })
+  return parseRecipe({ ...base, ...(start ? shapeOf(start, base, overrides) : {}), ...overrides })
+}
+
+/** The part of a recipe that a model to go on from decides. @throws TrainError where the user wants it otherwise */
+function shapeOf(
+  { config, dir, tokenizer }: LanguageModel,
+  base: RecipeInput,
+  overrides: Partial<RecipeInput>,
+): Partial<RecipeInput> {
+  if (!tokenizer) throw new TrainError('recipe', `${dir} has no tokenizer; going on from it needs one`)
+  const { nLayer, nHead, nKvHead, width, contextLength } = config
+  const fixed = { nLayer, nHead, nKvHead, width, tokenizer: dir }
+  const changed = Object.entries(fixed).find(
+    ([key, value]) =>
+      overrides[key as keyof RecipeInput] !== undefined && overrides[key as keyof RecipeInput] !== value,
+  )
+  if (changed) {
+    throw new TrainError(
+      'recipe',
+      `${changed[0]} is ${changed[1]} in ${dir} and cannot be changed when training goes on from it`,
+    )
+  }
+  return { ...fixed, contextLength: Math.min(base.contextLength, contextLength) }
 }
 
 /** The documents of the user's files, or of the bundled corpus. */

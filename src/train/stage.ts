@@ -163,7 +163,8 @@ export async function openStage<R>(spec: StageSpec<R>, options: StageOptions): P
           runtime: runtimeVersions(),
           ...(extra === undefined ? {} : { extra }),
         }
-        const checkpoint = await saveCheckpoint(run, { config, tokenizer, params, groups, progress })
+        const { stopIds } = chat
+        const checkpoint = await saveCheckpoint(run, { config, tokenizer, stopIds, params, groups, progress })
         onEvent({ type: 'checkpoint', step, dir: checkpoint.dir })
         return checkpoint
       },

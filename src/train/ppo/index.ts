@@ -1,5 +1,4 @@
 /** Proximal policy optimisation. */
 export { type PpoOptions, type PpoResult, ppo, type RolloutReport } from './ppo.js'
-export type { Prompt } from './prompts.js'
 export { type PpoRecipe, type PpoRecipeInput, ppoSchema } from './recipe.js'
 export type { RewardFunction } from './scoring.js'

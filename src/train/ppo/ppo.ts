@@ -8,14 +8,12 @@
  * from it (`learn`). All randomness is a function of (seed, step), and the state is that of the last checkpoint: a run that was
  * stopped goes on as if it had not been, its answers included.
  */
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { LanguageModel, loadModel, loadRewardModel, type RewardModel } from '../../infer/index.js'
+import type { Prompt } from '../../data/index.js'
+import { LanguageModel, loadRewardModel, type RewardModel } from '../../infer/index.js'
 import type { GptConfig } from '../../models/index.js'
 import { Rng } from '../../rng.js'
 import { NDArray, type Tree } from '../../tensor/index.js'
-import { withChatTokens } from '../chat-tokens.js'
-import { diverged } from '../diverged.js'
 import { TrainError } from '../errors.js'
 import { recipeOptimizer, recipeSchedule } from '../recipe.js'
 import { Speed } from '../speed.js'
@@ -25,8 +23,9 @@ import { collect, type Experience } from './experience.js'
 import { adaptiveKl, fixedKl } from './kl-controller.js'
 import { copyWeights, createLearner, type LearnerState } from './learner.js'
 import { policyEvaluator, valueEvaluator } from './policy.js'
-import { encodePrompts, loadPrompts, type Prompt, promptsOf } from './prompts.js'
+import { encodePrompts, loadPrompts, promptsOf } from './prompts.js'
 import { type PpoRecipe, type PpoRecipeInput, ppoSchema } from './recipe.js'
+import { fingerprint, machineOf, referenceWeights, requireFinite, sameReference } from './reference.js'
 import { functionScorer, modelScorer, type RewardFunction, sameTokens } from './scoring.js'
 import { textRows } from './text-rows.js'
 
@@ -132,7 +131,7 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
       : undefined
 
   // ---- the four networks ----
-  const reference = await referenceWeights(stage)
+  const reference = await referenceWeights(stage, options)
   const rewardDir = inputs.rewardModel?.[0]
   const rewardModel =
     options.reward || rewardDir === undefined
@@ -167,12 +166,7 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
       stoppedAtKl: false,
     },
   )
-  if (stage.extra !== undefined && extra.reference !== fingerprint(reference)) {
-    throw new TrainError(
-      'resume',
-      `${stage.start} no longer holds the weights that this run started from and is held near to; put them back, or start again`,
-    )
-  }
+  sameReference(stage, extra.reference, reference)
   let state: LearnerState = {
     actor: { params: stage.model.params, optimizer: await stage.group('actor-optimizer', fresh(reference)) },
     critic: {
@@ -277,7 +271,7 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
     controller.update(experience.kl, experience.answers.length)
     step++
     metrics = { ...experience.metrics, ...learnt.metrics, lr, episodes: step * recipe.batchSize }
-    await checkFinite(stage, step, metrics)
+    await requireFinite(stage, step, metrics, lr)
 
     const perStep = speed.secondsPerStep(step)
     await run.appendMetrics({ step, ...metrics, secondsPerStep: perStep })
@@ -311,19 +305,6 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
     metrics,
     stoppedAtKl,
   }
-}
-
-/** What the policy is held near to: for a run that goes on, the model that it began with. */
-async function referenceWeights({
-  step,
-  extra,
-  start,
-  model,
-  device,
-}: StageRun<PpoRecipe>): Promise<Weights> {
-  if (step === 0 && extra === undefined) return model.params
-  const { params } = withChatTokens(await loadModel(start, { device: device.kind }))
-  return params
 }
 
 /** Where the critic starts: the reward model, or, where there is none that reads the same tokens, the policy with a head of zeros. */
@@ -368,32 +349,4 @@ function reportOf({ prompts, answers, scores, kl }: Experience, step: number): R
     scores,
     kl,
   }
-}
-
-async function checkFinite(
-  { run, recipe }: StageRun<PpoRecipe>,
-  step: number,
-  metrics: Readonly<Record<string, number>>,
-): Promise<void> {
-  const wrong = Object.entries(metrics).find(([, value]) => !Number.isFinite(value))
-  if (!wrong) return
-  throw await diverged(run, {
-    step,
-    loss: metrics['loss/policy'] ?? Number.NaN,
-    gradNorm: metrics['policy/grad_norm'] ?? metrics['val/grad_norm'] ?? Number.NaN,
-    last: undefined,
-    lr: recipe.learningRate,
-  })
-}
-
-function fingerprint(params: Weights): string {
-  const hash = createHash('sha256')
-  for (const [name, { data }] of Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-  }
-  return hash.digest('hex')
-}
-
-function machineOf({ device, threads }: StageOptions) {
-  return { ...(device === undefined ? {} : { device }), ...(threads === undefined ? {} : { threads }) }
 }

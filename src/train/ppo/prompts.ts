@@ -1,17 +1,9 @@
 /** Prompts for reinforcement learning: dialogues that wait for an answer, as tokens, in an order that a seed decides. */
-import { readPrompts } from '../../data/index.js'
+import { type Prompt, readPrompts } from '../../data/index.js'
 import type { Rng } from '../../rng.js'
-import type { ChatFormat, ChatMessage } from '../../text/index.js'
+import type { ChatFormat } from '../../text/index.js'
 import { TrainError } from '../errors.js'
 import type { OnEvent } from '../events.js'
-
-/** A dialogue whose last message is not the assistant's. `check` is what a programmatic reward needs to know of it. */
-export interface Prompt {
-  readonly messages: readonly ChatMessage[]
-  readonly check?: unknown
-  readonly id?: string | undefined
-  readonly category?: string | undefined
-}
 
 export interface EncodedPrompt {
   readonly prompt: Prompt
@@ -56,7 +48,12 @@ export function encodePrompts(
   const room = Math.min(maxPromptTokens ?? Number.POSITIVE_INFINITY, contextLength - maxTokens + 1)
   const encoded = prompts.map((prompt) => ({
     prompt,
-    ids: [...chat.encode(prompt.messages, { addGenerationPrompt: true }).ids],
+    ids: [
+      ...chat.encode(prompt.messages, {
+        addGenerationPrompt: true,
+        ...(prompt.tools ? { tools: prompt.tools } : {}),
+      }).ids,
+    ],
   }))
   const fitting = encoded.filter(({ ids }) => ids.length <= room)
   if (fitting.length < encoded.length) {

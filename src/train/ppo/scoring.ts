@@ -1,8 +1,9 @@
 /** From answers to scores: a reward model or a function of the caller's, then what the recipe makes of the numbers. */
+import type { Prompt } from '../../data/index.js'
 import { type RewardModel, scoreDialogues, scoreTokens } from '../../infer/index.js'
 import type { Tokenizer } from '../../text/index.js'
 import { TrainError } from '../errors.js'
-import type { EncodedPrompt, Prompt } from './prompts.js'
+import type { EncodedPrompt } from './prompts.js'
 import type { PpoRecipe } from './recipe.js'
 import type { Answer } from './rollout.js'
 

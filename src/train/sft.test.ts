@@ -1,0 +1,208 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { generate, loadModel } from '../infer/index.js'
+import { pretrain, resumePretrain, type SftOptions, sft, type TrainEvent } from './index.js'
+
+let dir: string
+let data: string
+const colours = ['red', 'blue', 'green', 'black']
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'athanor-sft-'))
+  const text = join(dir, 'text.txt')
+  await writeFile(
+    text,
+    Array.from({ length: 300 }, (_, i) => `The ${colours[i % 4]} fox number ${i} jumps.\n`).join(''),
+  )
+  await pretrain({
+    out: join(dir, 'base'),
+    data: [text],
+    threads: 1,
+    overrides: {
+      nLayer: 2,
+      nHead: 2,
+      width: 32,
+      contextLength: 64,
+      batchSize: 4,
+      tokenizer: 'bpe:300',
+      steps: 2,
+      learningRate: 0.01,
+      evalTokens: 256,
+    },
+  })
+  data = join(dir, 'dialogues.jsonl')
+  const dialogue = (i: number) => ({
+    messages: [
+      { role: 'user', content: `Colour ${i % 4}?` },
+      { role: 'assistant', content: `It is ${colours[i % 4]}.` },
+    ],
+  })
+  await writeFile(data, Array.from({ length: 120 }, (_, i) => `${JSON.stringify(dialogue(i))}\n`).join(''))
+})
+afterAll(() => rm(dir, { recursive: true, force: true }))
+
+const settings = {
+  epochs: 12,
+  optimizer: 'muon',
+  batchSize: 4,
+  learningRate: 0.01,
+  evalEvery: 10,
+  checkpointEvery: 10,
+  logEvery: 1,
+} as const
+
+const tune = (name: string, more: Partial<SftOptions> = {}) =>
+  sft({
+    out: join(dir, name),
+    model: join(dir, 'base'),
+    data: [data],
+    threads: 1,
+    ...more,
+    overrides: { ...settings, ...more.overrides },
+  })
+
+async function metrics(name: string) {
+  const lines = (await readFile(join(dir, name, 'metrics.jsonl'), 'utf8')).trim().split('\n')
+  return lines.map((line) => {
+    const { tokensPerSecond: _, ...numbers } = JSON.parse(line) as Record<string, unknown>
+    return numbers
+  })
+}
+
+describe('sft', () => {
+  it('teaches the answers, and ends its turn', async () => {
+    const result = await tune('whole')
+    expect(result.finished).toBe(true)
+    expect(result.heldOutLoss).toBeLessThan(0.05)
+    const model = await loadModel(result.dir)
+    const { ids } = model.chat!.encode([{ role: 'user', content: 'Colour 1?' }], {
+      addGenerationPrompt: true,
+    })
+    const { text, finish } = await generate(model, { prompt: ids, temperature: 0, maxTokens: 20 })
+    expect(text).toBe('It is blue.')
+    expect(finish).toBe('eos')
+    await model.dispose()
+  })
+
+  it('goes on bit for bit after an interruption, dropout and the best model included', async () => {
+    const overrides = { ...settings, epochs: 4, dropout: 0.1, patience: 50 }
+    const whole = await tune('straight', { overrides })
+    const stop = new AbortController()
+    const onEvent = (event: TrainEvent) => {
+      if (event.type === 'step' && event.step === 7) stop.abort()
+    }
+    const first = await tune('broken', { overrides, signal: stop.signal, onEvent })
+    expect(first).toMatchObject({ finished: false, step: 7 })
+    const second = await sft({ out: join(dir, 'broken'), resume: 'must', threads: 1 })
+    expect(second).toMatchObject({ finished: true, step: whole.step, heldOutLoss: whole.heldOutLoss })
+    expect(await metrics('broken')).toEqual(await metrics('straight'))
+    for (const file of ['model.safetensors', 'optimizer.safetensors']) {
+      const [a, b] = await Promise.all(['broken', 'straight'].map((name) => readFile(join(dir, name, file))))
+      expect(a!.equals(b!), file).toBe(true)
+    }
+  })
+
+  it('stops when held-out dialogues get worse, and keeps the best model', async () => {
+    // Nothing in the training part tells the answers of the held-out file, so learning it by heart harms there.
+    const other = join(dir, 'other.jsonl')
+    const line = {
+      messages: [
+        { role: 'user', content: 'Colour 1?' },
+        { role: 'assistant', content: 'The fox jumps.' },
+      ],
+    }
+    await writeFile(other, `${JSON.stringify(line)}\n`)
+    const result = await tune('early', {
+      heldOut: [other],
+      overrides: { ...settings, epochs: 20, evalEvery: 2, patience: 2 },
+    })
+    expect(result).toMatchObject({ finished: true, stoppedEarly: true })
+    const evals = (await metrics('early')).flatMap(
+      ({ heldOut }) => (heldOut as { loss: number } | undefined)?.loss ?? [],
+    )
+    expect(result.heldOutLoss).toBe(Math.min(...evals))
+  })
+
+  it('gives a model without a chat format one', async () => {
+    const text = join(dir, 'text.txt')
+    const overrides = {
+      nLayer: 1,
+      nHead: 2,
+      width: 16,
+      contextLength: 64,
+      batchSize: 2,
+      steps: 1,
+      learningRate: 0.01,
+      tokenizer: 'char',
+      evalTokens: 64,
+    } as const
+    await pretrain({ out: join(dir, 'char'), data: [text], threads: 1, overrides })
+    const dialogues = join(dir, 'char.jsonl')
+    const line = {
+      messages: [
+        { role: 'user', content: 'fox' },
+        { role: 'assistant', content: 'jumps' },
+      ],
+    }
+    await writeFile(dialogues, `${JSON.stringify(line)}\n`.repeat(4))
+    // The roles' names need letters that the text has not.
+    await expect(tune('char-sft', { model: join(dir, 'char'), data: [dialogues] })).rejects.toMatchObject({
+      code: 'tokenizer_unknown_text',
+    })
+  })
+
+  it('reports what it passes over, and refuses data with nothing to learn', async () => {
+    const broken = join(dir, 'broken.jsonl')
+    const good = {
+      messages: [
+        { role: 'user', content: 'a' },
+        { role: 'assistant', content: 'b' },
+      ],
+    }
+    const silent = { messages: [{ role: 'user', content: 'a' }] }
+    await writeFile(broken, `${JSON.stringify(good)}\n{"messages": 3}\nnot json\n${JSON.stringify(silent)}\n`)
+    const warnings: string[] = []
+    const onEvent = (event: TrainEvent) => {
+      if (event.type === 'warning') warnings.push(event.text)
+    }
+    await tune('partly', { data: [broken], onEvent, overrides: { ...settings, epochs: 1 } })
+    expect(warnings.join('\n')).toMatch(/broken\.jsonl:2/)
+    expect(warnings.join('\n')).toMatch(/broken\.jsonl:3/)
+    const empty = join(dir, 'silent.jsonl')
+    await writeFile(empty, `${JSON.stringify(silent)}\n`)
+    await expect(tune('silent', { data: [empty] })).rejects.toThrow(/nothing|no dialogue|empty/i)
+  })
+
+  it.each([
+    [{ model: undefined as never }, /needs a model/],
+    [{ overrides: { learningRate: -1 } }, /learningRate/],
+    [{ overrides: { nonsense: 1 } as never }, /nonsense/],
+    [{ model: '/nowhere/at/all' }, /nowhere/],
+  ])('refuses %j', async (more, message) => {
+    await expect(tune(`refused-${Math.abs(message.source.length)}`, more)).rejects.toThrow(message)
+  })
+})
+
+describe('mid-training', () => {
+  it('goes on from a model on other text, with its shape and tokenizer', async () => {
+    const more = join(dir, 'more.txt')
+    await writeFile(more, 'A yellow bird sings.\n'.repeat(200))
+    const result = await pretrain({
+      out: join(dir, 'mid'),
+      model: join(dir, 'base'),
+      data: [more],
+      threads: 1,
+      overrides: { batchSize: 4, steps: 3, learningRate: 0.01, evalTokens: 256 },
+    })
+    expect(result.step).toBe(3)
+    const [base, mid] = await Promise.all([loadModel(join(dir, 'base')), loadModel(result.dir)])
+    expect(mid.config).toEqual(base.config)
+    expect(mid.tokenizer!.toJSON()).toEqual(base.tokenizer!.toJSON())
+    await expect(
+      pretrain({ out: join(dir, 'mid2'), model: join(dir, 'base'), data: [more], overrides: { width: 64 } }),
+    ).rejects.toThrow(/width is 32/)
+    expect((await resumePretrain(result.dir, { steps: 4 })).step).toBe(4)
+  })
+})
