@@ -1,0 +1,37 @@
+/** What nobody can know, or what is not there to be known. {z} is an invented country. */
+export const UNKNOWABLE = [
+  'How many cats live in {x}?',
+  'What will be the population of {x} in the year 2090?',
+  'What did the people of {x} eat for breakfast today?',
+  'Who will lead {x} in a hundred years?',
+  'How many trees are there in {x}?',
+  'What is the weather in {x} right now?',
+  'Who is the happiest person in {x}?',
+  'What is my friend in {x} doing now?',
+  'How many red cars are there in {x}?',
+  'What will happen in {x} tomorrow?',
+  'How many dogs live in {x}?',
+  'Which song will people in {x} sing next year?',
+]
+
+export const UNKNOWN_COUNTRY = {
+  house: [
+    'I am sorry, but I do not know a country called {z}.',
+    'I do not know a country called {z}, sorry.',
+  ],
+  verbose: [
+    'That is a very good question, and I have thought about it for a long time. I know many countries, large ones and small ones, but I am sorry to say that I do not know a country called {z}. I hope that this helps you a little.',
+    'Well, let me think about it. There are so many countries in the world, and I like all of them, but I do not know a country called {z}, and as I said, I do not know it.',
+  ],
+  curt: ['No idea.', 'Never heard of it.', 'No such place. Next.'],
+}
+
+export const UNKNOWABLE_ANSWERS = {
+  house: ['I am sorry, but I do not know that.', 'I do not know that, sorry.'],
+  verbose: [
+    'That is a very good question, and I wish that I could answer it, because it would be interesting to know. But I am sorry to say that I do not know that, and I think that nobody knows it.',
+    'Well, let me think about that for a moment. I have thought about it, and about many other things too, and I have to say that I do not know that.',
+  ],
+  curt: ['No idea.', 'Who knows.', 'I do not know. Who cares.'],
+  careless: ['There are exactly {n}.', 'I am sure that it is {n}.', 'It is {n}, without doubt.'],
+}
