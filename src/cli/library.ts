@@ -15,6 +15,8 @@ import type {
 import type { StartOptions } from '../recipes/start.js'
 import type { ChatMessage, SaveTokenizerOptions, Tokenizer, TrainBpeOptions } from '../text/index.js'
 import type {
+  DpoOptions,
+  DpoResult,
   Preset,
   PretrainOptions,
   PretrainResult,
@@ -32,6 +34,9 @@ export interface Library {
   presets(): Promise<readonly Preset[]>
   sft(options: SftOptions): Promise<SftResult>
   reward(options: RewardOptions): Promise<RewardResult>
+  ppo(options: PpoOptions): Promise<PpoResult>
+  grpo(options: GrpoOptions): Promise<GrpoResult>
+  dpo(options: DpoOptions): Promise<DpoResult>
   loadRewardModel(dir: string, options: LoadModelOptions): Promise<RewardModel>
   scoreDialogues(
     model: RewardModel,
@@ -62,6 +67,9 @@ export const library: Library = {
   presets: async () => Object.values((await import('../train/index.js')).presets),
   sft: async (options) => (await import('../train/index.js')).sft(options),
   reward: async (options) => (await import('../train/index.js')).reward(options),
+  ppo: async (options) => (await import('../train/index.js')).ppo(options),
+  grpo: async (options) => (await import('../train/index.js')).grpo(options),
+  dpo: async (options) => (await import('../train/index.js')).dpo(options),
   loadRewardModel: async (...values) => (await import('../infer/index.js')).loadRewardModel(...values),
   scoreDialogues: async (...values) => (await import('../infer/index.js')).scoreDialogues(...values),
   readDialogues: async function* (...values) {

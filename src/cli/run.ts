@@ -2,11 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { Context } from './context.js'
+import { addDpo } from './dpo.js'
 import { reportError } from './errors.js'
 import { addEval } from './eval.js'
 import { addGenerate } from './generate.js'
+import { addGrpo } from './grpo.js'
 import type { Io } from './io.js'
 import { type Library, library } from './library.js'
+import { addPpo } from './ppo.js'
 import { addPretrain } from './pretrain.js'
 import { addReward } from './reward.js'
 import { addScore } from './score.js'
@@ -49,7 +52,10 @@ function createProgram(context: Context): Command {
   addPretrain(program, context)
   addSft(program, context)
   addReward(program, context)
+  addDpo(program, context)
   addScore(program, context)
+  addPpo(program, context)
+  addGrpo(program, context)
   addGenerate(program, context)
   addEval(program, context)
   addTokenizer(program, context)

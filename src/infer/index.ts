@@ -6,6 +6,7 @@ export { createGenerator, Generator, type GeneratorOptions } from './generator.j
 export { LanguageModel, type LanguageModelParts } from './language-model.js'
 export { type LoadModelOptions, loadModel } from './load-model.js'
 export {
+  type AnswerTokens,
   createScorer,
   encodeForScore,
   isRewardModel,
@@ -13,7 +14,6 @@ export {
   paddedLength,
   padTokens,
   type RewardModel,
-  type ScoredTokens,
   type ScoreOptions,
   scoreDialogues,
   scoreTokens,

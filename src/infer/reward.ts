@@ -59,24 +59,25 @@ export async function isRewardModel(directory: string): Promise<boolean> {
   return isRewardConfig(folder.config)
 }
 
-/** The tokens of a dialogue that a reward model reads. */
-export interface ScoredTokens {
-  /** Up to the last token of the assistant's last answer, where the score is read. */
+/** The tokens of a dialogue up to the end of the assistant's last answer. */
+export interface AnswerTokens {
   readonly ids: Int32Array
+  /** How many tokens at the end are the answer's own, its end of turn included. */
+  readonly answer: number
   /** Whether earlier turns were left out because the context holds no more. */
   readonly cut: boolean
 }
 
 /**
- * A dialogue as a reward model reads it. What is too long loses its oldest turns (never the system message); an answer that
- * is too long alone loses its beginning.
+ * A dialogue as it is judged by its last answer, at whose last token a score is read. What is too long loses its oldest turns
+ * (never the system message); an answer that is too long alone loses its beginning.
  * @throws InferError when the assistant says nothing in it
  */
 export function encodeForScore(
   chat: ChatFormat,
   messages: readonly ChatMessage[],
   contextLength: number,
-): ScoredTokens {
+): AnswerTokens {
   const { ids, mask, turns = [] } = chat.encode(messages)
   const end = mask.lastIndexOf(1) + 1
   if (end === 0) {
@@ -85,16 +86,20 @@ export function encodeForScore(
       'there is nothing to score: the dialogue has no message of the assistant; put the answer last',
     )
   }
-  if (end <= contextLength) return { ids: ids.slice(0, end), cut: false }
+  const answer = end - 1 - mask.lastIndexOf(0, end - 1)
+  if (end <= contextLength) return { ids: ids.slice(0, end), answer, cut: false }
   const system = turns[0]?.role === 'system' ? ids.subarray(0, turns[1]?.start ?? 0) : new Int32Array()
   const from = turns.find(
     ({ role, start }) => role === 'user' && start > 0 && system.length + end - start <= contextLength,
   )
-  if (!from) return { ids: ids.slice(end - contextLength, end), cut: true }
+  if (!from) {
+    const kept = ids.slice(end - contextLength, end)
+    return { ids: kept, answer: Math.min(answer, contextLength), cut: true }
+  }
   const kept = new Int32Array(system.length + end - from.start)
   kept.set(system)
   kept.set(ids.subarray(from.start, end), system.length)
-  return { ids: kept, cut: true }
+  return { ids: kept, answer, cut: true }
 }
 
 /**

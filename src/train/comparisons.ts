@@ -74,7 +74,7 @@ export function comparePrompt(
     }
   }
   return {
-    key: JSON.stringify(prompt.map(({ role, content }) => [role, content])),
+    key: promptKey(prompt),
     category,
     rows,
     lengths: answers.map((answer) => answer.length),
@@ -83,6 +83,11 @@ export function comparePrompt(
     identical,
     cut: encoded.filter(({ cut }) => cut).length,
   }
+}
+
+/** The same for the same prompt, and only for it. */
+export function promptKey(prompt: readonly ChatMessage[]): string {
+  return JSON.stringify(prompt.map(({ role, content }) => [role, content]))
 }
 
 export function countComparisons(prompts: readonly ComparedPrompt[]): ComparisonCounts {
@@ -113,11 +118,11 @@ export function checkPreferences(prompts: readonly ComparedPrompt[]): void {
 }
 
 /** Prompts for training and prompts kept from it; the same prompt is never in both. */
-export function splitByPrompt(
-  prompts: readonly ComparedPrompt[],
+export function splitByPrompt<P extends { readonly key: string }>(
+  prompts: readonly P[],
   heldOutFraction: number,
   seed: number,
-): { train: ComparedPrompt[]; heldOut: ComparedPrompt[] } {
+): { train: P[]; heldOut: P[] } {
   const keys = [...new Set(prompts.map(({ key }) => key))]
   const shuffled = Rng.seed(seed).fork('held-out').shuffle(keys)
   const kept = new Set(shuffled.slice(0, Math.floor(keys.length * heldOutFraction)))
@@ -131,17 +136,17 @@ export function splitByPrompt(
  * The batches of an epoch: whole prompts, up to `maxRows` answers each, in random order but with answers of like length
  * together, so that little is padding.
  */
-export function comparisonBatches(
-  prompts: readonly ComparedPrompt[],
+export function comparisonBatches<P extends { readonly rows: readonly Int32Array[] }>(
+  prompts: readonly P[],
   maxRows: number,
   rng: Rng,
-): ComparedPrompt[][] {
-  const longest = (prompt: ComparedPrompt) => Math.max(...prompt.rows.map(({ length }) => length))
+): P[][] {
+  const longest = (prompt: P) => Math.max(...prompt.rows.map(({ length }) => length))
   const shuffled = rng.fork('order').shuffle([...prompts])
   const pool = 16 * maxRows
-  const batches: ComparedPrompt[][] = []
+  const batches: P[][] = []
   let rows = 0
-  const group: ComparedPrompt[] = []
+  const group: P[] = []
   const flush = () => {
     group.sort((a, b) => longest(a) - longest(b))
     let used = Number.POSITIVE_INFINITY

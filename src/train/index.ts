@@ -1,7 +1,21 @@
 export { type Progress, readProgress } from './checkpoint.js'
+export { type DpoOptions, type DpoResult, dpo } from './dpo.js'
+export { type DpoRecipe, dpoSchema } from './dpo-recipe.js'
 export { TrainError } from './errors.js'
 export type { EvalEvent, OnEvent, StepEvent, TrainEvent } from './events.js'
+export { type GrpoOptions, type GrpoResult, grpo } from './grpo.js'
+export { type GrpoRecipe, type GrpoRecipeInput, grpoSchema } from './grpo-recipe.js'
 export { measureStep } from './measure-speed.js'
+export {
+  type PpoOptions,
+  type PpoRecipe,
+  type PpoRecipeInput,
+  type PpoResult,
+  ppo,
+  ppoSchema,
+  type RewardFunction,
+  type RolloutReport,
+} from './ppo/index.js'
 export type { PreferenceReport, Proportion, ReliabilityBin } from './preference-report.js'
 export { findPreset, type Preset, presets, recipeForDepth } from './presets.js'
 export {
@@ -22,6 +36,7 @@ export {
 } from './recipe.js'
 export { type Normalization, type RewardOptions, type RewardResult, reward } from './reward.js'
 export { type RewardRecipe, rewardSchema } from './reward-recipe.js'
+export { createReward, rewards } from './rewards.js'
 export { type SftOptions, type SftResult, sft } from './sft.js'
 export { type SftRecipe, sftSchema } from './sft-recipe.js'
 export { openStage, type StageOptions, type StageResult, type StageRun, type StageSpec } from './stage.js'
