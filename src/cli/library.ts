@@ -17,6 +17,10 @@ import type { ChatMessage, SaveTokenizerOptions, Tokenizer, TrainBpeOptions } fr
 import type {
   DpoOptions,
   DpoResult,
+  GrpoOptions,
+  GrpoResult,
+  PpoOptions,
+  PpoResult,
   Preset,
   PretrainOptions,
   PretrainResult,
