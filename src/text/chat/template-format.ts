@@ -29,6 +29,16 @@ interface Rendered {
   readonly turns: readonly ChatTurn[]
 }
 
+/** What is known of a template's assistant turns. */
+interface Shape {
+  /** Matches what only the template may write. */
+  readonly tokens: RegExp
+  /** Text between the end of a prompt and the assistant's content. */
+  readonly lead: string
+  /** The token after the content. */
+  readonly end: string | undefined
+}
+
 /** @throws ChatError `chat_template` where the source is not Jinja as this library reads it */
 export function templateFormat(tokenizer: Tokenizer, source: string): ChatFormat {
   const template = new ChatTemplate(tokenizer, source)
@@ -37,14 +47,15 @@ export function templateFormat(tokenizer: Tokenizer, source: string): ChatFormat
   const added = new Set(tokenizer.toJSON().added_tokens.map(({ id }) => id))
   const around = [...tokenizer.encode(probe.around, { special: true })].filter((id) => added.has(id))
   const encoder = createTextEncoder(tokenizer, new Set(around))
-  const [end] = probe.after.matchAll(encoder.tokens)
-  const stopIds = stopIdsOf(end && encoder.idOf(end[0]), tokenizer)
+  const [end] = probe.after.match(new RegExp(encoder.tokens.source, 'u')) ?? []
+  const stopIds = stopIdsOf(end === undefined ? undefined : encoder.idOf(end), tokenizer)
+  const shape: Shape = { tokens: encoder.tokens, lead: probe.lead, end: end?.trim() }
 
   const encode = (messages: readonly ChatMessage[], options: EncodeChatOptions = {}): EncodedChat => {
     checkMessages(messages)
     const guard = guardText({ messages, options }, encoder.spelled, source)
-    const rendered = template.render(guard.value.messages, guard.value.options, encoder.tokens, probe.lead)
-    return encodeRendered(rendered, encoder, guard.restore)
+    const rendered = template.render(guard.value.messages, guard.value.options, shape)
+    return encodeRendered(rendered, encoder, guard.restore, tokenizer.bosId)
   }
   return { encode, stopIds, template: source }
 }
@@ -97,74 +108,69 @@ class ChatTemplate {
     }
   }
 
-  render(
-    messages: readonly ChatMessage[],
-    options: EncodeChatOptions,
-    tokens: RegExp,
-    lead: string,
-  ): Rendered {
-    const marked = this.write(messages, options)
-    if (this.#marksReplies) {
-      const { text, spans } = readMarks(marked)
-      return { text, replies: spans, turns: messages[0] ? [{ role: messages[0].role, start: 0 }] : [] }
-    }
-    const text = marked
+  render(messages: readonly ChatMessage[], options: EncodeChatOptions, shape: Shape): Rendered {
+    const { text, spans } = readMarks(this.write(messages, options))
     const until = (count: number, addGenerationPrompt: boolean) => {
       const prefix = this.#try(messages.slice(0, count), { ...options, addGenerationPrompt })
       return prefix !== undefined && text.startsWith(prefix) ? prefix.length : undefined
     }
-    const replies: Span[] = []
+    const replies: Span[] = this.#marksReplies ? [...spans] : []
     const turns: ChatTurn[] = messages[0] ? [{ role: messages[0].role, start: 0 }] : []
     const addTurn = (index: number, start: number | undefined) => {
       const role = messages[index]?.role
-      if (role && start !== undefined && start > 0) turns.push({ role, start })
+      if (role && start) turns.push({ role, start })
     }
     if (messages[0]?.role === 'system') addTurn(1, until(1, false))
     for (const [index, { role }] of messages.entries()) {
       if (role !== 'assistant') continue
-      const [from, to] = [until(index, true), until(index + 1, false)]
-      const isWhole = from !== undefined && to !== undefined && from < to
-      replies.push(
-        isWhole
-          ? [from, lastEnd(text, tokens, from, to)]
-          : this.#find(messages, index, options, text, tokens, lead),
-      )
+      const to = until(index + 1, false)
+      if (!this.#marksReplies) {
+        const from = until(index, true) || undefined
+        replies.push(this.#reply(messages, index, options, text, shape, from, to))
+      }
       addTurn(index + 1, to)
     }
     return { text, replies, turns }
   }
 
-  /** Finds a reply where the text before it depends on what follows, by rendering once more with marks around its content. */
-  #find(
+  /** Where a message of the assistant stands; `from` and `to` where the text up to them does not depend on what follows. */
+  #reply(
     messages: readonly ChatMessage[],
     index: number,
     options: EncodeChatOptions,
     text: string,
-    tokens: RegExp,
-    lead: string,
+    { tokens, lead, end }: Shape,
+    from: number | undefined,
+    to: number | undefined,
   ): Span {
+    const upToEnd = (at: number): number => {
+      const found = end === undefined ? -1 : text.indexOf(end, at)
+      return found < 0 ? at : found + end!.length
+    }
+    if (from !== undefined && to !== undefined && from < to) return [from, lastEnd(text, tokens, from, to)]
+    if (from !== undefined && upToEnd(from) > from) return [from, upToEnd(from)]
+    // Rendered once more with marks around the content.
     const message = messages[index]!
     const [, before, core, after] = /^(\s*)(.*?)(\s*)$/s.exec(message.content)!
-    const content = before + opened + core + closed + after
-    const marked = this.#try(messages.with(index, { ...message, content }), options)
-    const { text: again, spans } = readMarks(marked ?? '')
-    const [span] = spans
-    if (again !== text || !span || spans.length > 1 || core === '') {
+    const content = before! + opened + core + closed + after
+    // The same roles in the same order were taken before.
+    const marked = readMarks(this.write(messages.with(index, { ...message, content }), options))
+    const [span] = marked.spans
+    if (marked.text !== text || !span || core === '') {
       throw new ChatError(
         'chat_template',
         `the chat template does not let it be seen which part of its text is message ${index + 1}, the assistant's; ` +
           "put {% generation %} and {% endgeneration %} around the assistant's part in the template",
       )
     }
-    const from = text.slice(0, span[0]).endsWith(lead) ? span[0] - lead.length : span[0]
-    const rest = text.slice(span[1])
-    const [end] = rest.matchAll(tokens)
-    return [from, end ? span[1] + end.index + end[0].length : span[1]]
+    const led = text.slice(0, span[0]).endsWith(lead)
+    return [led ? span[0] - lead.length : span[0], upToEnd(span[1])]
   }
 
+  /** Without marks; undefined where the template refuses. */
   #try(messages: readonly ChatMessage[], options: EncodeChatOptions): string | undefined {
     try {
-      return this.write(messages, options)
+      return readMarks(this.write(messages, options)).text
     } catch {
       return undefined
     }
@@ -225,11 +231,14 @@ function lastEnd(text: string, tokens: RegExp, from: number, to: number): number
 function readMarks(marked: string): { text: string; spans: Span[] } {
   const spans: Span[] = []
   let text = ''
-  let from = 0
+  let from: number | undefined
   for (const part of marked.split(/([\uf8fe\uf8ff])/)) {
     if (part === opened) from = text.length
-    else if (part === closed) spans.push([from, text.length])
-    else text += part
+    else if (part !== closed) text += part
+    else if (from !== undefined) {
+      spans.push([from, text.length])
+      from = undefined
+    }
   }
   return { text, spans }
 }
@@ -270,6 +279,7 @@ function encodeRendered(
   { text, replies, turns }: Rendered,
   encoder: TextEncoder,
   restore: (text: string) => string,
+  bosId: number | undefined,
 ): EncodedChat {
   const ids: number[] = []
   const trained: [number, number][] = []
@@ -306,7 +316,8 @@ function encodeRendered(
   const mask = new Uint8Array(ids.length)
   for (const [from, to] of trained) mask.fill(1, from, to)
   const known = turns.flatMap(({ role, start }) => {
-    const index = idsBefore.get(start)
+    // The token that starts a document belongs to no message.
+    const index = start === 0 && ids[0] === bosId ? 1 : idsBefore.get(start)
     return index === undefined ? [] : [{ role, start: index }]
   })
   return { ids: Int32Array.from(ids), mask, turns: known }
