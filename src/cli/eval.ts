@@ -1,6 +1,7 @@
 /** `athanor eval …`: measure a model. */
 import type { Command } from 'commander'
 import { addVerb, type Context } from './context.js'
+import { addEvalTasks } from './eval-tasks.js'
 import { grouped, table } from './format.js'
 import { interruptible } from './interrupt.js'
 import { integer, several, text, threads } from './numbers.js'
@@ -19,6 +20,7 @@ interface Flags {
 
 export function addEval(program: Command, context: Context): void {
   const verb = addVerb(program, 'eval', 'measure a model')
+  addEvalTasks(verb, context)
   addVerb(verb, 'perplexity', 'measure how well a model predicts a text', [
     'athanor eval perplexity --model runs/start --data held-out.txt',
     'athanor eval perplexity --model runs/start --data held-out.txt --json',

@@ -3,7 +3,16 @@
  * answers at once; tests put others in their place.
  */
 import type { Dialogue, Document, RecordOptions, TextFileOptions } from '../data/index.js'
-import type { Perplexity, PerplexityOptions } from '../eval/index.js'
+import type {
+  EvaluateOptions,
+  Judge,
+  OpenAiJudgeOptions,
+  Perplexity,
+  PerplexityOptions,
+  Task,
+  TaskResult,
+} from '../eval/index.js'
+import type { WrittenReport } from '../eval/report/index.js'
 import type {
   GenerateOptions,
   Generation,
@@ -30,6 +39,7 @@ import type {
   SftOptions,
   SftResult,
 } from '../train/index.js'
+import type { Chat, ChatOptions } from './chat-session.js'
 
 export interface Library {
   start(options: StartOptions): Promise<PretrainResult>
@@ -50,11 +60,18 @@ export interface Library {
   readDialogues(paths: readonly string[], options?: RecordOptions): AsyncIterable<Dialogue>
   loadModel(dir: string, options: LoadModelOptions): Promise<LanguageModel>
   generate(model: LanguageModel, options: GenerateOptions): Promise<Generation>
+  openChat(model: LanguageModel, options: ChatOptions): Promise<Chat>
+  report(dir: string): Promise<WrittenReport>
   perplexity(
     model: LanguageModel,
     texts: AsyncIterable<string>,
     options: PerplexityOptions,
   ): Promise<Perplexity>
+  listTasks(): Promise<Task[]>
+  evaluate(model: LanguageModel, task: string, options: EvaluateOptions): Promise<TaskResult>
+  saveResults(file: string, results: readonly TaskResult[]): Promise<void>
+  openAiJudge(options: OpenAiJudgeOptions): Promise<Judge>
+  rewardJudge(name: string, score: (dialogues: ChatMessage[][]) => Promise<ArrayLike<number>>): Promise<Judge>
   readTextFiles(paths: readonly string[], options?: TextFileOptions): AsyncIterable<Document>
   loadTokenizer(dir: string): Promise<Tokenizer>
   saveTokenizer(tokenizer: Tokenizer, dir: string, options?: SaveTokenizerOptions): Promise<void>
@@ -81,7 +98,14 @@ export const library: Library = {
   },
   loadModel: async (...values) => (await import('../infer/index.js')).loadModel(...values),
   generate: async (...values) => (await import('../infer/index.js')).generate(...values),
+  openChat: async (...values) => (await import('./chat-session.js')).openChat(...values),
+  report: async (dir) => (await import('../eval/report/index.js')).reportDirectory(dir),
   perplexity: async (...values) => (await import('../eval/index.js')).perplexity(...values),
+  listTasks: async () => (await import('../eval/index.js')).listTasks(),
+  evaluate: async (...values) => (await import('../eval/index.js')).evaluate(...values),
+  saveResults: async (...values) => (await import('../eval/index.js')).saveResults(...values),
+  openAiJudge: async (options) => (await import('../eval/index.js')).openAiJudge(options),
+  rewardJudge: async (...values) => (await import('../eval/index.js')).rewardJudge(...values),
   readTextFiles: async function* (...values) {
     yield* (await import('../data/index.js')).readTextFiles(...values)
   },

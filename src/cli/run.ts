@@ -1,6 +1,7 @@
 /** The command line: its verbs, and how it ends. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addChat } from './chat.js'
 import type { Context } from './context.js'
 import { addDpo } from './dpo.js'
 import { reportError } from './errors.js'
@@ -11,6 +12,7 @@ import type { Io } from './io.js'
 import { type Library, library } from './library.js'
 import { addPpo } from './ppo.js'
 import { addPretrain } from './pretrain.js'
+import { addReport } from './report.js'
 import { addReward } from './reward.js'
 import { addScore } from './score.js'
 import { addSft } from './sft.js'
@@ -38,6 +40,8 @@ function createProgram(context: Context): Command {
     .helpCommand('help [verb]', 'show the help of a verb')
     .showHelpAfterError("Run 'athanor --help' for the verbs.")
     .addHelpText('after', "\nRun 'athanor <verb> --help' for flags and examples. Start with 'athanor start'.")
+    // What stands behind a verb is the verb's: `eval --data x` and `eval perplexity --data x` are two flags.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -57,7 +61,9 @@ function createProgram(context: Context): Command {
   addPpo(program, context)
   addGrpo(program, context)
   addGenerate(program, context)
+  addChat(program, context)
   addEval(program, context)
+  addReport(program, context)
   addTokenizer(program, context)
   return program
 }

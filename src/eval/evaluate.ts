@@ -13,6 +13,7 @@ import { runGeneration } from './kinds/generation.js'
 import { runMemorisation } from './kinds/memorisation.js'
 import { runPairwise } from './kinds/pairwise.js'
 import { runPerplexity } from './kinds/perplexity.js'
+import { chatOf } from './prompting.js'
 import { findTask } from './registry.js'
 import type { Measured, TaskResult } from './result.js'
 import type { Loaded, Settings, Task } from './task.js'
@@ -28,7 +29,7 @@ export interface EvaluateOptions {
   readonly limit?: number
   /** Draws shots, examples, samples and resamples. Default 0. */
   readonly seed?: number
-  /** Default: the model's chat format where it has one. */
+  /** Default: in its chat format where the model was trained to end its turns, else as plain text. */
   readonly chat?: boolean
   /** The task's own options. */
   readonly settings?: Settings
@@ -73,12 +74,7 @@ export async function evaluate(
     )
   }
   const plain = 'plain' in task && task.plain === true
-  const chat = options.chat === false || plain || !('prompt' in task) ? undefined : model.chat
-  if (options.chat === true && !plain && 'prompt' in task && !chat)
-    throw new EvaluationError(
-      'eval/options',
-      `${model.dir || 'this model'} has no chat format; leave chat out`,
-    )
+  const chat = plain || !('prompt' in task) ? undefined : chatOf(model, options.chat)
   const context: RunContext = {
     model,
     chat,

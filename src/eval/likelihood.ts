@@ -1,4 +1,5 @@
 /** Log-likelihoods of many continuations at once: padded batches of similar lengths through one program for each shape. */
+import { paddedLength } from '../infer/index.js'
 import { gptHidden, gptLogits } from '../models/index.js'
 import {
   argmax,
@@ -78,7 +79,7 @@ export async function logLikelihoods(
   let done = 0
   for (let start = 0; start < pieces.length; ) {
     signal?.throwIfAborted()
-    const length = bucket(pieces[start]!.ids.length - 1, contextLength)
+    const length = paddedLength(pieces[start]!.ids.length - 1, contextLength)
     const rows = rowsFor(length, model.config.nHead, pieces.length - start)
     const batch = pieces.slice(start, start + rows)
     const { losses, greedy } = await score(model, batch, rows, length)

@@ -19,6 +19,24 @@ export interface Prompting {
   readonly chat: ChatFormat | undefined
 }
 
+/**
+ * The format to ask a model in. A base model may know the tokens of a format that it was never trained on: only one that ends its
+ * texts with the end of a turn is taken for a chat model, unless `wanted` says so.
+ *
+ * @throws EvaluationError `eval/options` where a format is wanted and there is none
+ */
+export function chatOf(model: LanguageModel, wanted?: boolean): ChatFormat | undefined {
+  const { chat, eosIds } = model
+  if (wanted === true && !chat) {
+    throw new EvaluationError(
+      'eval/options',
+      `${model.dir || 'this model'} has no chat format; leave chat out to ask it as plain text`,
+    )
+  }
+  const turnEnd = chat?.stopIds[0]
+  return (wanted ?? (turnEnd !== undefined && eosIds.includes(turnEnd))) ? chat : undefined
+}
+
 /** Asks for an example after `shots` answered ones. */
 export function askFor<E>(
   { model, chat }: Prompting,
@@ -76,9 +94,12 @@ function plainPrompt<E>(
   shots: readonly Answered[],
 ): AskedPrompt {
   const plain = (p: Prompt) => ('messages' in p ? plainDialogue(p.messages) : p.text)
+  // A colon of full width brings its own space.
+  const joined = (text: string, answer: string) =>
+    `${text}${/(^|[\s：])$/.test(text) ? '' : delimiter}${answer}`
   const parts = [
     ...(instruction ? [instruction] : []),
-    ...shots.map((shot) => `${plain(shot.prompt)}${delimiter}${shot.answer}`),
+    ...shots.map((shot) => joined(plain(shot.prompt), shot.answer)),
   ]
   const text = [...parts, plain(prompt)].join('\n\n')
   const ids = text === '' ? startOf(model) : model.encodePrompt(text)
@@ -89,7 +110,7 @@ function plainPrompt<E>(
       const whole =
         text === ''
           ? [...startOf(model), ...model.tokenizer!.encode(answer)]
-          : model.encodePrompt(`${text}${delimiter}${answer}`)
+          : model.encodePrompt(joined(text, answer))
       return { ids: whole, from: Math.max(1, commonPrefix(ids, whole)) }
     },
   }

@@ -1,6 +1,6 @@
 import { EvaluationError } from '../errors.js'
 import { type Comparison, pointsOf } from '../judges/judge.js'
-import { askFor } from '../prompting.js'
+import { askFor, chatOf } from '../prompting.js'
 import { type ExampleResult, type Measured, meanScores } from '../result.js'
 import type { PairwiseTask } from '../task.js'
 import { answerAll } from './answers.js'
@@ -22,7 +22,7 @@ export async function runPairwise<E>(
   }
   const own = await answersOf(context, task, examples)
   const other = against
-    ? await answersOf({ ...context, model: against, chat: against.chat }, task, examples)
+    ? await answersOf({ ...context, model: against, chat: chatOf(against) }, task, examples)
     : referencesOf(task, examples)
   const comparisons = examples.map((example, i): Comparison => {
     const prompt = task.prompt(example)
