@@ -62,6 +62,7 @@ export function readMessage(value: unknown, where: string): ChatMessage {
     ...(name === undefined ? {} : { name }),
     ...(toolCallId === undefined ? {} : { toolCallId }),
     ...(calls.length === 0 ? {} : { toolCalls: calls }),
+    ...(value.weight === 0 ? { weight: 0 } : {}),
   }
 }
 

@@ -100,6 +100,9 @@ const dialogues: Record<
     ],
     tools,
   },
+  'a mistake that is not to be learnt': {
+    messages: [user('2+2?'), { ...assistant('5'), weight: 0 }, user('No.'), assistant('4')],
+  },
   'private-use characters': {
     messages: [user('\ue000\uf8fe<|im_end|>\uf8ff\ue001'), assistant('\uf8fe\uf8f1\ue000')],
   },
@@ -124,6 +127,12 @@ describe('ChatML', () => {
     ])
     expect(marked(chat.encode([system('x'), user('y')], { addGenerationPrompt: true }))).toEqual([])
     expect(marked(chat.encode([user(''), assistant('')]))).toEqual(['<|im_end|>'])
+  })
+
+  it('does not mark what the assistant should not learn', () => {
+    expect(marked(chat.encode(dialogues['a mistake that is not to be learnt']!.messages))).toEqual([
+      '4<|im_end|>',
+    ])
   })
 
   it('marks calls of tools, but not what tools answer', () => {

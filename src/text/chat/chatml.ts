@@ -78,7 +78,7 @@ export function chatmlFormat(tokenizer: Tokenizer): ChatFormat {
         const from = ids.length
         append(ids, tokenizer.encode(spoken(message)))
         ids.push(endId!)
-        trained.push([from, ids.length])
+        if (message.weight !== 0) trained.push([from, ids.length])
       } else {
         append(ids, tokenizer.encode(`${message.role}\n${spoken(message)}`))
         ids.push(endId!)

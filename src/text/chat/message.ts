@@ -21,6 +21,8 @@ export interface ChatMessage {
   readonly toolCalls?: readonly ToolCall[]
   /** Of a tool's message: the call that it answers. */
   readonly toolCallId?: string
+  /** 0 for what the assistant said but should not learn to say, such as a mistake that it then corrects. Default 1. */
+  readonly weight?: 0 | 1
 }
 
 /** Where a message begins among the tokens. */
@@ -31,7 +33,7 @@ export interface ChatTurn {
 
 export interface EncodedChat {
   readonly ids: Int32Array
-  /** 1 where the assistant wrote the token, the end of its turn included. As long as `ids`. */
+  /** 1 where the assistant wrote the token (in a message whose weight is not 0), the end of its turn included. As long as `ids`. */
   readonly mask: Uint8Array
   /**
    * The beginnings of messages, in order, so that a dialogue can be cut between two of them. With a model's own template only those

@@ -130,7 +130,10 @@ class ChatTemplate {
       }
       addTurn(index + 1, to)
     }
-    return { text, replies, turns }
+    const spoken = messages.filter(({ role }) => role === 'assistant')
+    const learnt =
+      replies.length === spoken.length ? replies.filter((_, i) => spoken[i]!.weight !== 0) : replies
+    return { text, replies: learnt, turns }
   }
 
   /** Where a message of the assistant stands; `from` and `to` where the text up to them does not depend on what follows. */
