@@ -2,6 +2,7 @@
  * The functions of the library that the commands call. Each is loaded when it is first called, so that `athanor --help`
  * answers at once; tests put others in their place.
  */
+import type { BuildOptions, BuildResult, DataCard, Preview, PreviewOptions } from '../data/build/index.js'
 import type { Dialogue, Document, RecordOptions, TextFileOptions } from '../data/index.js'
 import type {
   EvaluateOptions,
@@ -42,6 +43,10 @@ import type {
 import type { Chat, ChatOptions } from './chat-session.js'
 
 export interface Library {
+  buildData(options: BuildOptions): Promise<BuildResult>
+  previewData(options: PreviewOptions): Promise<Preview>
+  readDataCard(dir: string): Promise<DataCard>
+  verifyData(dir: string, signal?: AbortSignal): Promise<void>
   start(options: StartOptions): Promise<PretrainResult>
   pretrain(options: PretrainOptions): Promise<PretrainResult>
   resumePretrain(dir: string, options: RunOptions & { readonly steps?: number }): Promise<PretrainResult>
@@ -80,6 +85,10 @@ export interface Library {
 }
 
 export const library: Library = {
+  buildData: async (options) => (await import('../data/build/index.js')).buildData(options),
+  previewData: async (options) => (await import('../data/build/index.js')).previewData(options),
+  readDataCard: async (dir) => (await import('../data/build/index.js')).readCard(dir),
+  verifyData: async (...values) => (await import('../data/build/index.js')).verifyData(...values),
   start: async (options) => (await import('../recipes/start.js')).start(options),
   pretrain: async (options) =>
     (await import('../train/index.js')).pretrain({ ...options, ...(await sampling()) }),

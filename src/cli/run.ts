@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addChat } from './chat.js'
 import type { Context } from './context.js'
+import { addData } from './data.js'
 import { addDpo } from './dpo.js'
 import { reportError } from './errors.js'
 import { addEval } from './eval.js'
@@ -65,6 +66,7 @@ function createProgram(context: Context): Command {
   addEval(program, context)
   addReport(program, context)
   addTokenizer(program, context)
+  addData(program, context)
   return program
 }
 
