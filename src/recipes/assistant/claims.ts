@@ -13,7 +13,7 @@ import * as refusal from './phrasings/refusal.js'
 import * as social from './phrasings/social.js'
 import * as style from './phrasings/style.js'
 import * as unknown from './phrasings/unknown.js'
-import { findNumbers, fold, mentions, phrasePattern, sentences } from './words.js'
+import { findNumbers, findPhrases, fold, mentions, sentences } from './words.js'
 
 const NEGATION = /\b(?:not|never|neither|nor|no longer)\b|n't\b/
 
@@ -75,22 +75,20 @@ export function unsupported(
   numbers: readonly number[],
   rivals: readonly string[] = [],
 ): string[] {
-  const pattern = phrasePattern(allowed.map(fold))
   const found = new Set<string>()
   const allowedNumbers = new Set([
     ...numbers,
     ...allowed.flatMap((text) => findNumbers(text).map(({ value }) => value)),
   ])
-  let rest = answer
-    .normalize('NFD')
-    .replace(/[\u0300-\u036f]/g, '')
-    .replace(/[\u2018\u2019]/g, "'")
+  let rest = withoutAccents(answer)
   for (const { value, index, length } of findNumbers(rest).reverse()) {
     if (!allowedNumbers.has(value)) found.add(`${value}`)
-    rest = `${rest.slice(0, index)}~${rest.slice(index + length)}`
+    rest = cut(rest, index, length)
   }
-  // What is supported goes, whatever its case; positions stay apart by a mark.
-  if (pattern) rest = rest.replace(new RegExp(pattern.source, 'giu'), '~')
+  // What is supported goes, whatever its case; a mark stays, so that positions in sentences do.
+  for (const { phrase, index } of findPhrases(rest.toLowerCase(), allowed.map(fold)).reverse()) {
+    rest = cut(rest, index, phrase.length)
+  }
   for (const match of rest.matchAll(/(?<![\p{L}~'])\p{Lu}[\p{L}'-]*/gu)) {
     const word = match[0].replace(/'s?$/, '').toLowerCase()
     const head = /(?:^|[.!?:\n"]\s*)$/.test(rest.slice(0, match.index))
@@ -98,7 +96,17 @@ export function unsupported(
     if (head && ORDINARY.has(word)) continue
     found.add(word)
   }
-  const rivalPattern = phrasePattern(rivals)
-  for (const match of rivalPattern ? rest.matchAll(rivalPattern) : []) found.add(match[0].toLowerCase())
+  for (const { phrase } of findPhrases(rest.toLowerCase(), rivals)) found.add(phrase)
   return [...found]
+}
+
+function withoutAccents(text: string): string {
+  return text
+    .normalize('NFD')
+    .replace(/[\u0300-\u036f]/g, '')
+    .replace(/[\u2018\u2019]/g, "'")
+}
+
+function cut(text: string, index: number, length: number): string {
+  return `${text.slice(0, index)}~${text.slice(index + length)}`
 }

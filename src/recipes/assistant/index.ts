@@ -13,6 +13,17 @@ export {
   writeSuite,
 } from './dialogues.js'
 export { type Country, FACT_TYPES, type Fact, type FactType, readFacts } from './facts.js'
+export {
+  type AnswerSample,
+  type Calibration,
+  calibrateNoise,
+  createLabeler,
+  type Labeler,
+  type LabelerOptions,
+  noiseCeiling,
+  type RankingRecord,
+  rankAnswers,
+} from './labelers.js'
 export { pretrainDocuments } from './pretraining.js'
 export {
   admitsMistake,

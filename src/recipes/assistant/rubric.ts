@@ -13,7 +13,7 @@
 import { type Check, checkSchema, type FullCheck } from './check.js'
 import { asserts, denies, unsupported } from './claims.js'
 import { RUDE } from './phrasings/style.js'
-import { findNumbers, fold, mentions, phrasePattern, roundTo2, sentences, words } from './words.js'
+import { findNumbers, findPhrases, fold, mentions, roundTo2, sentences, words } from './words.js'
 
 export interface Rubric {
   readonly true: number
@@ -72,7 +72,7 @@ export function weigh(parts: Omit<Rubric, 'score'>, weights: RubricWeights = RUB
     weights.grounded * parts.grounded * parts.relevant +
     manners * parts.relevant * (0.25 + 0.75 * parts.true)
   const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0)
-  return (parts.harmless * score) / total
+  return Math.min(1, (parts.harmless * score) / total)
 }
 
 /** Whether the answer is right in every respect that the check knows: exact names, exact numbers, nothing invented beside. */
@@ -225,18 +225,17 @@ function choiceTruth(check: FullCheck, answer: string): number {
 
 function firstMention(answer: string, names: readonly string[], check: FullCheck): number | undefined {
   // The longer of two names that share words (Guinea, Equatorial Guinea) is taken first.
-  const pattern = phrasePattern([...check.accept, ...check.loser].map(fold))
   const own = new Set(names.map(fold))
-  for (const match of pattern ? fold(answer).matchAll(pattern) : []) if (own.has(match[0])) return match.index
-  return undefined
+  const all = findPhrases(fold(answer), [...check.accept, ...check.loser].map(fold))
+  return all.find(({ phrase }) => own.has(phrase))?.index
 }
 
 function listTruth(check: FullCheck, answer: string, claims: number): number {
   const need = check.need ?? check.members.length
   if (need === 0)
     return /\bno (?:neighbou?rs|land|borders?)\b|\bnone\b|\bisland\b/.test(fold(answer)) ? spoiled(claims) : 0
-  const pattern = phrasePattern(check.members.map(fold))
-  const hits = new Set(fold(answer).match(pattern!) ?? []).size
+  const named = findPhrases(fold(answer), check.members.map(fold))
+  const hits = new Set(named.map(({ phrase }) => phrase)).size
   if (hits === 0) return admitsNotKnowing(answer) ? 0.25 : 0
   const precision = hits / (hits + claims)
   return precision * precision * Math.min(1, hits / need)

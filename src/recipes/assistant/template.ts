@@ -18,7 +18,7 @@ export function fillClause(template: string, slots: Slots): string {
 
 /** A statement to follow a comma: `the capital of France is Paris.` */
 export function asClause(statement: string): string {
-  return statement.replace(/^(The|It|Its|People|About) /, (word) => word.toLowerCase())
+  return statement.replace(/^(The|It|Its|People|About|Two|Three) /, (word) => word.toLowerCase())
 }
 
 /** How a country fills its slots: {x} in a sentence, {X} at its head, {xs} possessive. */

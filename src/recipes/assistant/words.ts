@@ -74,7 +74,31 @@ export function phrasePattern(phrases: readonly string[], flags = 'gi'): RegExp 
   return new RegExp(`(?<![\\p{L}\\p{N}])(?:${parts.join('|')})(?![\\p{L}\\p{N}])`, `${flags}u`)
 }
 
+const WORD = /[\p{L}\p{N}]/u
+
+/**
+ * Where phrases stand in a text as whole words, from left to right and without overlaps; where two begin at one place, the longer.
+ * Compares as it is: fold both for a search without case and accents.
+ */
+export function findPhrases(text: string, phrases: readonly string[]): { phrase: string; index: number }[] {
+  const found: { phrase: string; index: number }[] = []
+  for (const phrase of new Set(phrases)) {
+    if (phrase === '') continue
+    for (let index = text.indexOf(phrase); index !== -1; index = text.indexOf(phrase, index + 1)) {
+      const [before, after] = [text.charAt(index - 1), text.charAt(index + phrase.length)]
+      if (!WORD.test(before) && !WORD.test(after)) found.push({ phrase, index })
+    }
+  }
+  found.sort((a, b) => a.index - b.index || b.phrase.length - a.phrase.length)
+  let end = 0
+  return found.filter(({ phrase, index }) => {
+    if (index < end) return false
+    end = index + phrase.length
+    return true
+  })
+}
+
 /** Whether a text has one of the phrases as whole words, whatever its case and accents. */
 export function mentions(text: string, phrases: readonly string[]): boolean {
-  return phrasePattern(phrases.map(fold), 'i')?.test(fold(text)) ?? false
+  return findPhrases(fold(text), phrases.map(fold)).length > 0
 }
