@@ -237,7 +237,7 @@ function linesOf(results: readonly TaskResult[]): string {
             `${value.toFixed(4)}  [${low.toFixed(4)}, ${high.toFixed(4)}]`,
           ] as const,
       )
-      return `${task} (${shots} shots${chat ? ', chat' : ''})\n${table(rows)}`
+      return `${task} (${shots} ${shots === 1 ? 'shot' : 'shots'}${chat ? ', chat' : ''})\n${table(rows)}`
     })
     .join('')
 }

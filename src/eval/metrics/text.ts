@@ -30,11 +30,11 @@ function chineseUnits(text: string): string[] {
 
 export type AnswerLanguage = 'en' | 'zh'
 
-/** 'zh' where most letters are Chinese. */
+/** 'zh' where Chinese characters are more than the words of other scripts. */
 export function languageOf(text: string): AnswerLanguage {
-  const letters = text.match(/\p{L}/gu)?.length ?? 0
-  const han = text.match(/\p{Script=Han}/gu)?.length ?? 0
-  return han * 2 > letters ? 'zh' : 'en'
+  const units = text.match(/\p{Script=Han}|[^\P{L}\p{Script=Han}]+/gu) ?? []
+  const han = units.filter((unit) => /\p{Script=Han}/u.test(unit)).length
+  return han * 2 > units.length ? 'zh' : 'en'
 }
 
 const normal = (text: string, language: AnswerLanguage) =>
