@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { trainCharTokenizer, withSpecialTokens } from '../text/index.js'
 import { evaluate, saveResults } from './evaluate.js'
 import { scoreJudge } from './judges/judge.js'
 import { perplexity } from './perplexity.js'
@@ -153,6 +154,20 @@ describe('generation and shots', () => {
   it('says where prompts lost their beginning', async () => {
     const data = [await file('long.jsonl', [{ question: 'x'.repeat(400), answer: 'y' }])]
     expect((await evaluate(model, echo, { data })).truncated).toBe(1)
+  })
+
+  it('asks a chat model in its format, by generation and by likelihood', async () => {
+    const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,:?\n'
+    const tokenizer = withSpecialTokens(trainCharTokenizer([letters]), ['<|im_start|>', '<|im_end|>'])
+    const chatModel = randomModel({ tokenizer, eosIds: [tokenizer.tokenToId('<|im_end|>')!] })
+    const data = [await file('echo.jsonl', rows)]
+    const written = await evaluate(chatModel, echo, { data, shots: 1 })
+    expect(written.chat).toBe(true)
+    expect(written.rows[0]!.prompt).toMatch(/^User: Q: q\d\nA:\nAssistant: a\d\nUser: Q: q0\nA:\nAssistant:$/)
+    const choices = [{ question: 'what?', choices: ['this', 'that'], answer: 0 }]
+    const chosen = await evaluate(chatModel, 'multiple-choice', { data: [await file('c.jsonl', choices)] })
+    expect([chosen.chat, chosen.rows[0]!.prompt]).toEqual([true, 'User: what?\nAssistant:'])
+    expect((await evaluate(chatModel, echo, { data, chat: false })).chat).toBe(false)
   })
 
   it.each([
