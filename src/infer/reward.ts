@@ -13,8 +13,8 @@ import { type Device, jit, NDArray, type Tensor } from '../tensor/index.js'
 import {
   type ChatFormat,
   type ChatMessage,
-  createChatFormat,
   loadTokenizer,
+  readChatTemplate,
   type Tokenizer,
 } from '../text/index.js'
 import { InferError } from './errors.js'
@@ -44,9 +44,21 @@ export async function loadRewardModel(
       { shapes, read },
       { origin: `the weights in ${source}`, signal: options.signal },
     )
-    const tokenizer = await loadTokenizer(folder.dir)
-    const chat = createChatFormat(tokenizer)
-    return new LanguageModel({ config, params, device, tokenizer, chat, dir: directory }) as RewardModel
+    const model = new LanguageModel({
+      config,
+      params,
+      device,
+      tokenizer: await loadTokenizer(folder.dir),
+      chatTemplate: await readChatTemplate(folder.dir),
+      dir: directory,
+    })
+    if (!model.chat) {
+      throw new InferError(
+        'infer/tokenizer',
+        `${directory} has neither a chat template nor the tokens of ChatML, so its dialogues cannot be written; add chat_template to its tokenizer_config.json`,
+      )
+    }
+    return model as RewardModel
   } finally {
     await folder.close()
   }
