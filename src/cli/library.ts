@@ -47,6 +47,8 @@ export interface Library {
   previewData(options: PreviewOptions): Promise<Preview>
   readDataCard(dir: string): Promise<DataCard>
   verifyData(dir: string, signal?: AbortSignal): Promise<void>
+  /** Functions for what people said of answers. */
+  labels(): Promise<typeof import('../data/labels/index.js')>
   start(options: StartOptions): Promise<PretrainResult>
   pretrain(options: PretrainOptions): Promise<PretrainResult>
   resumePretrain(dir: string, options: RunOptions & { readonly steps?: number }): Promise<PretrainResult>
@@ -89,6 +91,7 @@ export const library: Library = {
   previewData: async (options) => (await import('../data/build/index.js')).previewData(options),
   readDataCard: async (dir) => (await import('../data/build/index.js')).readCard(dir),
   verifyData: async (...values) => (await import('../data/build/index.js')).verifyData(...values),
+  labels: () => import('../data/labels/index.js'),
   start: async (options) => (await import('../recipes/start.js')).start(options),
   pretrain: async (options) =>
     (await import('../train/index.js')).pretrain({ ...options, ...(await sampling()) }),

@@ -106,10 +106,19 @@ describe('readDialogues', () => {
           assistant('b'),
         ],
       },
+      {
+        messages: [
+          user('a'),
+          { role: 'assistant', content: '', toolCalls: [{ id: 'c1', name: 'f', arguments: { x: 1 } }] },
+          { role: 'tool', toolCallId: 'c1', content: '2' },
+          assistant('b'),
+        ],
+      },
     ])
     const { items } = await readAll(readDialogues, path)
     const call = { name: 'f', arguments: { x: 1 } }
-    expect(items).toEqual([
+    expect(items[2]).toEqual(items[1])
+    expect(items.slice(0, 2)).toEqual([
       {
         tools: [{ name: 'f' }],
         messages: [

@@ -36,7 +36,7 @@ export function optionalText(fields: Fields, name: string): string | undefined {
   throw new Unfit(`"${name}" must be text`)
 }
 
-/** Messages with `role` and `content`, or ShareGPT's `from` and `value`. @throws Unfit */
+/** Messages with `role` and `content` (as OpenAI writes them, or as this library does), or ShareGPT's `from` and `value`. @throws Unfit */
 export function readMessages(value: unknown, name: string): ChatMessage[] {
   if (!Array.isArray(value)) throw new Unfit(`"${name}" must be a list of messages`)
   if (value.length === 0) throw new Unfit(`"${name}" has no message`)
@@ -52,10 +52,11 @@ export function readMessage(value: unknown, where: string): ChatMessage {
       `${where} has the role ${JSON.stringify(spelled)}; roles are system, user, assistant and tool`,
     )
   }
-  const calls = role === 'call' ? [callFromText(value, where)] : readCalls(value.tool_calls, where)
+  const calls =
+    role === 'call' ? [callFromText(value, where)] : readCalls(value.tool_calls ?? value.toolCalls, where)
   const content = role === 'call' ? '' : readContent(value.content ?? value.value, where, calls.length > 0)
   const name = optionalText(value, 'name')
-  const toolCallId = optionalText(value, 'tool_call_id')
+  const toolCallId = optionalText(value, 'tool_call_id') ?? optionalText(value, 'toolCallId')
   return {
     role: role === 'call' ? 'assistant' : role,
     content,
