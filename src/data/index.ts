@@ -2,6 +2,7 @@ export { type Batches, type BatchesOptions, createBatches, type TokenBatch } fro
 export * from './conversations/index.js'
 export { DataError, type DataErrorCode, type Document, splitHeldOut } from './document.js'
 export { loadFactbook } from './factbook.js'
+export * from './labels/index.js'
 export { ShardError, type ShardHeader } from './shard-format.js'
 export {
   openShards,
