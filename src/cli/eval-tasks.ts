@@ -129,7 +129,7 @@ async function tasksVerb(
             train: trainOf(name),
             signal,
             onProgress: ({ done, total }) =>
-              reporter.onEvent({ type: 'progress', label: name, unit: 'examples', done, total }),
+              reporter.onEvent({ type: 'progress', label: name, unit: 'answers', done, total }),
           })
           results.push(result)
           // After each task: what is measured is kept, whatever happens to the next.

@@ -155,6 +155,8 @@ function mismatch(error: z.ZodError, value: unknown): string {
   const has = isObject
     ? `it has ${Object.keys(value).slice(0, 8).join(', ') || 'nothing'}`
     : 'it is no object'
+  const missing = issue!.path.length === 1 && isObject && !(issue!.path[0]! in value)
+  if (missing) return `there is no "${where}" (${has})`
   return `${where === '' ? '' : `"${where}": `}${issue!.message} (${has})`
 }
 
