@@ -81,8 +81,8 @@ async function chatWith(
 
 describe('chat from a pipe', () => {
   test('answers line by line', async () => {
-    const { code, out, asked } = await chatWith('hello\r\n\n  \nand you?')
-    expect(code).toBe(0)
+    const { code, out, err, asked } = await chatWith('hello\r\n\n  \nand you?')
+    expect([code, err]).toEqual([0, ''])
     expect(asked).toEqual(['hello', 'and you?'])
     expect(out).toBe('you said hello\nyou said and you?\n')
   })
@@ -166,6 +166,13 @@ describe('what a model writes', () => {
     )
     expect((await chatWith('a\n', { answer: { newlyForgotten: 6 } })).err).toContain('the 3 oldest turns')
   })
+})
+
+test('a model that was only pretrained is told of', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'athanor-chat-'))
+  await writeFile(join(dir, 'trainer.json'), '{"stage":"pretrain"}')
+  expect((await chatWith('a\n', {}, ['--model', dir])).err).toContain('athanor sft teaches it to converse')
+  expect((await chatWith('a\n')).err).toBe('')
 })
 
 describe('commands', () => {

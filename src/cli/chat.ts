@@ -1,6 +1,6 @@
 /** `athanor chat`: talk to a model in the terminal. */
-import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { readFile, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { writeFileAtomic } from '../atomic.js'
 import { AthanorError } from '../errors.js'
@@ -70,10 +70,26 @@ async function chatVerb({ io, library }: Context, flags: Flags): Promise<void> {
     ...(device === undefined ? {} : { device }),
   })
   const chat = await library.openChat(model, options)
+  if (await isBase(dir))
+    io.stderr.write(
+      '(this model was only pretrained: it continues texts; athanor sft teaches it to converse)\n',
+    )
   try {
     await converse({ io, library }, chat, { dir, json })
   } finally {
     await chat.dispose()
+  }
+}
+
+/** Whether a run folder holds a model that has not seen a conversation, although its tokenizer has the tokens for them. */
+async function isBase(dir: string): Promise<boolean> {
+  try {
+    const trainer: unknown = JSON.parse(await readFile(join(dir, 'trainer.json'), 'utf8'))
+    return (
+      typeof trainer === 'object' && trainer !== null && 'stage' in trainer && trainer.stage === 'pretrain'
+    )
+  } catch {
+    return false
   }
 }
 

@@ -17,13 +17,15 @@ export interface LineSource {
 /** Lines of standard input. On a terminal `prompt` is shown (on stderr, so that stdout carries answers only). */
 export function createLineSource(io: Pick<Io, 'stdin' | 'stderr'>, prompt: string): LineSource {
   const { stdin } = io
-  if (stdin.isTTY && 'setRawMode' in stdin)
+  // Node leaves it undefined for a pipe.
+  const interactive = stdin.isTTY === true
+  if (interactive && 'setRawMode' in stdin)
     return terminalLines(stdin as unknown as Readable, io.stderr, prompt)
   const lines = pipedLines(stdin)
   return {
-    interactive: stdin.isTTY,
+    interactive,
     async next() {
-      if (stdin.isTTY) io.stderr.write(prompt)
+      if (interactive) io.stderr.write(prompt)
       const { done, value } = await lines.next()
       return done ? { type: 'end' } : { type: 'line', text: value }
     },

@@ -12,7 +12,7 @@ export function samplesSection({ data: { samples }, styleOf }: Drawing): Section
   return {
     id: 'samples',
     title: 'Side by side',
-    body: html`<p>The same prompt, answered after each stage. What the models wrote is shown as it is.</p>${samples.map(
+    body: html`<p>The same prompt, answered after each stage. What the models wrote is shown as it is, control characters as symbols.</p>${samples.map(
       (sample, i) => drawSample(sample, i + 1, styleOf),
     )}`,
   }

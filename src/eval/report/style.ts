@@ -134,6 +134,7 @@ details > details, details .grid-of-figures { margin-top: .6rem; }
 .answer { border: 1px solid var(--line); border-top-width: 3px; border-radius: 0 0 5px 5px; padding: .6rem .85rem .7rem; }
 .answer .judged { font: .78rem/1.5 var(--sans); color: var(--soft); margin: .5rem 0 0; font-variant-numeric: tabular-nums; }
 code { font: .88em var(--mono); overflow-wrap: anywhere; }
+th code { white-space: nowrap; }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); font: .82rem/1.5 var(--sans); color: var(--soft); }
 @media (max-width: 34rem) {
   .page { padding: 1.8rem 1.05rem 3rem; }

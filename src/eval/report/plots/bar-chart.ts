@@ -53,7 +53,7 @@ export function barChart({
   let top = TOP
   const drawn = groups.map(({ label, bars, target }) => {
     const first = top + NAME
-    const end = first + bars.length * STEP
+    const bottom = first + bars.length * STEP
     const drawnBars = bars.map(({ estimate, style, name }, i) => {
       const { value, low, high } = estimate
       const y = first + i * STEP
@@ -63,16 +63,20 @@ export function barChart({
         low !== undefined &&
         high !== undefined &&
         html`<path class="interval" d="M${place(low)} ${middle - 3}v6M${place(low)} ${middle}H${place(high)}M${place(high)} ${middle - 3}v6"/>`
+      // A number that the target's line would cross moves behind it.
+      const end = Math.max(at, place(high ?? value)) + 6
+      const line = target === undefined ? undefined : place(target)
+      const textAt = line !== undefined && line > end - 6 && line < end + 40 ? round(line + 6) : round(end)
       return {
         bar: html`<g><title>${label}, ${name}: ${format(value)}</title><rect class="bar s${style}" x="${Math.min(zero, at)}" y="${y}" width="${round(Math.max(1, Math.abs(at - zero)))}" height="${BAR}" rx="1.5"/>${interval}</g>`,
-        text: html`<text class="value" x="${Math.max(at, place(high ?? value)) + 6}" y="${y + 10}">${format(value)}</text>`,
+        text: html`<text class="value" x="${textAt}" y="${y + 10}">${format(value)}</text>`,
       }
     })
     const mark =
-      target !== undefined && html`<path class="target" d="M${place(target)} ${first - 3}V${end}"/>`
+      target !== undefined && html`<path class="target" d="M${place(target)} ${first - 3}V${bottom}"/>`
     // The numbers last: their pale edge keeps them readable on what they cross.
     const markup = html`${drawnBars.map(({ bar }) => bar)}${mark}<text class="label" x="${LEFT}" y="${top + 12}">${label}</text>${drawnBars.map(({ text }) => text)}`
-    top = end + GAP
+    top = bottom + GAP
     return markup
   })
   const height = top - GAP + 10
