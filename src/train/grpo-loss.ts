@@ -27,37 +27,40 @@ export function groupAdvantages(
 }
 
 /**
- * What each token of a minibatch weighs in the loss, as [B, R] row-major: 'sequence' gives each answer the same weight (GRPO),
- * 'token' each token (DAPO, Yu et al. 2025), 'constant' each token 1 / maxTokens of its answer (Dr. GRPO, Liu et al. 2025).
+ * What each of a minibatch's tokens weighs in the loss, one answer after the other, [K] with zeros at the end: 'sequence' gives
+ * each answer the same weight (GRPO), 'token' each token (DAPO, Yu et al. 2025), 'constant' each token 1 / maxTokens of its answer
+ * (Dr. GRPO, Liu et al. 2025).
  */
 export function tokenWeights(
   lengths: readonly number[],
-  width: number,
+  K: number,
   kind: GrpoRecipe['lossMean'],
   maxTokens: number,
 ): Float32Array {
   const answers = lengths.filter((n) => n > 0).length
   const tokens = lengths.reduce((total, n) => total + n, 0)
-  const weights = new Float32Array(lengths.length * width)
-  lengths.forEach((n, row) => {
+  const weights = new Float32Array(K)
+  let at = 0
+  for (const n of lengths) {
     const weight = {
       sequence: 1 / (n * answers),
       token: 1 / tokens,
       constant: 1 / (lengths.length * maxTokens),
     }
-    weights.fill(weight[kind], row * width, row * width + n)
-  })
+    weights.fill(weight[kind], at, at + n)
+    at += n
+  }
   return weights
 }
 
 export interface GrpoLossInput {
-  /** [B, R] each: ln p now, when the tokens were drawn, and under the reference. */
+  /** [K] each: ln p now, when the tokens were drawn, and under the reference. */
   readonly logProbs: Tensor
   readonly oldLogProbs: Tensor
   readonly referenceLogProbs: Tensor
-  /** [B, R]: the advantage of the whole answer at each of its tokens. */
+  /** [K]: the advantage of the whole answer at each of its tokens. */
   readonly advantages: Tensor
-  /** f32 [B, R]: 1 for valid tokens, and what they weigh. */
+  /** f32 [K]: 1 for tokens, 0 for what fills up; and what they weigh. */
   readonly mask: Tensor
   readonly weights: Tensor
   readonly clipLow: number

@@ -10,7 +10,7 @@ import { groupAdvantages, grpoLoss, tokenWeights } from './grpo-loss.js'
 import { type GrpoRecipeInput, grpoSchema } from './grpo-recipe.js'
 import { copyWeights } from './ppo/learner.js'
 import { policyEvaluator } from './ppo/policy.js'
-import { padAnswers } from './ppo/rollout.js'
+import { gatherEpisodes } from './ppo/rollout.js'
 import { device, distance, normalized, promptOf, tinyModel } from './ppo/testing/bandit.js'
 import { type ModelFolders, writeModels } from './ppo/testing/models.js'
 import { recipeOptimizer } from './recipe.js'
@@ -50,6 +50,9 @@ describe('grpoLoss', () => {
   it.each(['sequence', 'token', 'constant'] as const)('agrees with PyTorch: mean over %s', async (kind) => {
     const { advantages, ref, beta, low, high } = reference.grpo
     const expected = reference.grpo[kind]
+    const packed = tokenWeights(lengths, N * R, kind, R)
+    let next = 0
+    const weights = Array.from({ length: N * R }, (_, at) => (valid(at) ? packed[next++]! : 0))
     const spoiled = (values: number[]) => values.map((value, at) => (valid(at) ? value : 1e6))
     const program = await compile(
       (x: Tensor) =>
@@ -61,7 +64,7 @@ describe('grpoLoss', () => {
               referenceLogProbs: grid(spoiled(ref)),
               advantages: grid(Array.from({ length: N * R }, (_, at) => advantages[Math.floor(at / R)]!)),
               mask: grid(Array.from({ length: N * R }, (_, at) => Number(valid(at)))),
-              weights: grid(tokenWeights(lengths, R, kind, R)),
+              weights: grid(weights),
               clipLow: low,
               clipHigh: high,
               beta,
@@ -127,13 +130,13 @@ describe('GRPO on a bandit', () => {
       Promise.all(
         prompts.map(async (prompt) => {
           const answers = Array.from({ length: V }, (_, token) => ({ tokens: [token] }))
-          const rows = padAnswers(
+          const episodes = gatherEpisodes(
             answers.map(() => prompt),
             answers,
             config.contextLength,
           )
-          const { logProbs } = await logProbsOf(weights, rows)
-          return answers.map((_, i) => Math.exp(logProbs[i * rows.width]!))
+          const { logProbs } = await logProbsOf(weights, episodes)
+          return answers.map((_, i) => Math.exp(logProbs[i * episodes.width]!))
         }),
       )
     return { learnt: await distributions(actor.params), start: await distributions(params) }

@@ -21,12 +21,12 @@ import { type EncodedPrompt, encodePrompts, loadPrompts, promptsOf } from './ppo
 import { fingerprint, machineOf, referenceWeights, requireFinite, sameReference } from './ppo/reference.js'
 import {
   type Answer,
-  type AnswerBatch,
-  type AnswerRows,
-  answerBatch,
-  padAnswers,
+  type EpisodeBatch,
+  type Episodes,
+  gatherEpisodes,
+  packEpisodes,
   sampleAnswers,
-  takeRows,
+  takeTokens,
 } from './ppo/rollout.js'
 import { finalScores, functionScorer, modelScorer, type RewardFunction, type Scorer } from './ppo/scoring.js'
 import { recipeOptimizer, recipeSchedule } from './recipe.js'
@@ -208,7 +208,7 @@ async function scorerOf({ inputs, tokenizer, chat }: StageRun<GrpoRecipe>, optio
 }
 
 export interface GroupRound {
-  readonly rows: AnswerRows
+  readonly episodes: Episodes
   /** [N, R] each. */
   readonly logProbs: Float32Array
   readonly referenceLogProbs: Float32Array
@@ -243,19 +243,19 @@ export async function answerGroups(
   const rawScores = await score(prompts, answers)
   const scores = finalScores(rawScores, answers, recipe)
 
-  const rows = padAnswers(prompts, answers, policy.config.contextLength)
-  const { logProbs, entropy } = await logProbsOf(actor, rows)
-  const referenceLogProbs = actor === reference ? logProbs : (await logProbsOf(reference, rows)).logProbs
+  const episodes = gatherEpisodes(prompts, answers, policy.config.contextLength)
+  const { logProbs, entropy } = await logProbsOf(actor, episodes)
+  const referenceLogProbs = actor === reference ? logProbs : (await logProbsOf(reference, episodes)).logProbs
   const perAnswer = groupAdvantages(scores, groupSize, recipe.advantages)
-  const advantages = Float32Array.from(logProbs, (_, at) => perAnswer[Math.floor(at / rows.width)]!)
+  const advantages = Float32Array.from(logProbs, (_, at) => perAnswer[Math.floor(at / episodes.width)]!)
 
-  const kl = moments(answerSums(tokenKl(logProbs, referenceLogProbs, rows), rows)).mean
+  const kl = moments(answerSums(tokenKl(logProbs, referenceLogProbs, episodes), episodes)).mean
   const scored = moments(scores)
   const groups = scores.length / groupSize
   const same = Array.from({ length: groups }, (_, g) => scores.subarray(g * groupSize, (g + 1) * groupSize))
-  const tokens = rows.lengths.reduce((sum, n) => sum + n, 0)
+  const tokens = episodes.lengths.reduce((sum, n) => sum + n, 0)
   return {
-    rows,
+    episodes,
     logProbs,
     referenceLogProbs,
     advantages,
@@ -267,20 +267,20 @@ export async function answerGroups(
     },
     metrics: {
       'objective/kl': kl,
-      'objective/entropy': -moments(answerSums(logProbs, rows)).mean,
+      'objective/entropy': -moments(answerSums(logProbs, episodes)).mean,
       'objective/scores': scored.mean,
       'objective/scores_std': scored.std,
       'objective/raw_scores': moments(rawScores).mean,
       /** Groups whose answers all score the same teach nothing. */
       'objective/equal_groups': same.filter((group) => group.every((x) => x === group[0])).length / groups,
-      'policy/entropy': answerSums(entropy, rows).reduce((sum, x) => sum + x, 0) / Math.max(1, tokens),
-      'rollout/length': moments(rows.lengths).mean,
+      'policy/entropy': answerSums(entropy, episodes).reduce((sum, x) => sum + x, 0) / Math.max(1, tokens),
+      'rollout/length': moments(episodes.lengths).mean,
       'rollout/ended': answers.filter(({ ended }) => ended).length / answers.length,
     },
   }
 }
 
-type GroupBatch = AnswerBatch & {
+type GroupBatch = EpisodeBatch & {
   readonly weights: NDArray
   readonly logProbs: NDArray
   readonly referenceLogProbs: NDArray
@@ -332,20 +332,21 @@ export function createGroupLearner({ recipe, config, vocabulary, optimizer, devi
     round: GroupRound,
     at: { readonly lr: number; readonly updates: number; readonly rng: Rng },
   ) => {
-    const { rows, logProbs, referenceLogProbs, advantages } = round
+    const { episodes, logProbs, referenceLogProbs, advantages } = round
     const { epochs, minibatchSize, lossMean, maxTokens } = recipe
     let [actor, updates] = [start, at.updates]
     const means = new Means()
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const order = at.rng.fork(epoch).shuffle([...rows.lengths.keys()])
+      const order = at.rng.fork(epoch).shuffle([...episodes.lengths.keys()])
       for (let from = 0; from < order.length; from += minibatchSize) {
         const chosen = order.slice(from, from + minibatchSize)
-        const take = (x: Float32Array) => takeRows(x, rows.width, chosen)
-        const lengths = chosen.map((row) => rows.lengths[row]!)
-        const weights = tokenWeights(lengths, rows.width, lossMean, maxTokens)
+        const { batch: packed, source } = packEpisodes(episodes, chosen)
+        const K = packed.at.shape[0]!
+        const take = (x: Float32Array) => takeTokens(x, source, K)
+        const lengths = chosen.map((episode) => episodes.lengths[episode]!)
         const batch = {
-          ...answerBatch(rows, chosen),
-          weights: new NDArray('f32', [chosen.length, rows.width], weights),
+          ...packed,
+          weights: new NDArray('f32', [K], tokenWeights(lengths, K, lossMean, maxTokens)),
           logProbs: take(logProbs),
           referenceLogProbs: take(referenceLogProbs),
           advantages: take(advantages),

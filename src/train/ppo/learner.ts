@@ -9,7 +9,7 @@ import type { Experience } from './experience.js'
 import { policyLoss, valueLoss } from './losses.js'
 import { answerLogProbs, answerValues } from './policy.js'
 import type { PpoRecipe } from './recipe.js'
-import { type AnswerBatch, answerBatch, takeRows } from './rollout.js'
+import { type EpisodeBatch, packEpisodes, takeTokens } from './rollout.js'
 
 /** Rows of other text for PPO-ptx: i32 [B, T] each. */
 export type TextBatch = {
@@ -19,13 +19,13 @@ export type TextBatch = {
   readonly documents: NDArray
 }
 
-type ActorBatch = AnswerBatch & {
+type ActorBatch = EpisodeBatch & {
   readonly logProbs: NDArray
   readonly advantages: NDArray
   readonly text?: TextBatch
 }
 
-type CriticBatch = Omit<AnswerBatch, 'targets'> & { readonly values: NDArray; readonly returns: NDArray }
+type CriticBatch = Omit<EpisodeBatch, 'targets'> & { readonly values: NDArray; readonly returns: NDArray }
 
 export interface LearnerState {
   readonly actor: Trainable<Weights>
@@ -63,13 +63,8 @@ export function createLearner({ recipe, vocabulary, optimizer, device, text, ...
   const { temperature, clipRange, valueClipRange, gradClip, ptxCoefficient } = recipe
   const updateActor = createUpdate<Weights, ActorBatch>({
     loss: (params: Params, batch: Record<string, unknown>) => {
-      const { ids, at, targets, mask, logProbs: old, advantages } = batch as Record<string, Tensor>
-      const { logProbs } = answerLogProbs(
-        configs.actor,
-        params,
-        { ids: ids!, at: at!, targets: targets! },
-        { temperature, vocabulary },
-      )
+      const { mask, logProbs: old, advantages } = batch as Record<string, Tensor>
+      const { logProbs } = answerLogProbs(configs.actor, params, batch as never, { temperature, vocabulary })
       const { loss, clipFraction, approxKl, ratio } = policyLoss({
         logProbs,
         oldLogProbs: old!,
@@ -98,8 +93,8 @@ export function createLearner({ recipe, vocabulary, optimizer, device, text, ...
   })
   const updateCritic = createUpdate<Weights, CriticBatch>({
     loss: (params: Params, batch: Record<string, unknown>) => {
-      const { ids, at, mask, values: old, returns } = batch as Record<string, Tensor>
-      const values = answerValues(configs.critic, params, { ids: ids!, at: at! })
+      const { mask, values: old, returns } = batch as Record<string, Tensor>
+      const values = answerValues(configs.critic, params, batch as never)
       const { loss, clipFraction } = valueLoss({
         values,
         oldValues: old!,
@@ -119,17 +114,18 @@ export function createLearner({ recipe, vocabulary, optimizer, device, text, ...
     experience: Experience,
     { actorRate, criticRate, both, rng }: LearnInput,
   ): Promise<{ state: LearnerState; metrics: Record<string, number> }> => {
-    const { rows, logProbs, values, returns, advantages } = experience
+    const { episodes, logProbs, values, returns, advantages } = experience
     const { epochs, minibatchSize, maxApproxKl } = recipe
     let { actor, critic, actorUpdates, criticUpdates } = state
     const means = new Means()
     let far = false
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const order = rng.fork(epoch).shuffle([...rows.lengths.keys()])
+      const order = rng.fork(epoch).shuffle([...episodes.lengths.keys()])
       for (let start = 0; start < order.length; start += minibatchSize) {
         const chosen = order.slice(start, start + minibatchSize)
-        const { targets, ...shared } = answerBatch(rows, chosen)
-        const take = (x: Float32Array) => takeRows(x, rows.width, chosen)
+        const { batch, source } = packEpisodes(episodes, chosen)
+        const { targets, ...shared } = batch
+        const take = (x: Float32Array) => takeTokens(x, source, batch.at.shape[0]!)
         if (both && !far) {
           const result = await updateActor(
             actor,

@@ -39,11 +39,11 @@ export function tokenLogProbs(
 }
 
 export interface PolicyLossInput {
-  /** ln p of the tokens now, when they were drawn, and what they were worth: [B, R] each. */
+  /** ln p of the tokens now, when they were drawn, and what they were worth: one shape. */
   readonly logProbs: Tensor
   readonly oldLogProbs: Tensor
   readonly advantages: Tensor
-  /** f32 [B, R]: 1 for valid tokens. */
+  /** f32: 1 for tokens, 0 for what fills up. */
   readonly mask: Tensor
   /** The ratio is clipped to [1 - clipLow, 1 + clipHigh]. */
   readonly clipLow: number

@@ -1,7 +1,7 @@
 /**
  * What policy and critic say of answers: symbolic, and compiled for the rollouts of a step.
  *
- * Shapes: B rows of T tokens, R tokens of an answer, C = width, V vocabulary.
+ * Shapes: B rows of T tokens, K tokens of answers in them, C = width, V vocabulary.
  */
 import { type GptConfig, gptHidden, gptLogits, type Params } from '../../models/index.js'
 import { linear } from '../../nn/index.js'
@@ -19,7 +19,7 @@ import {
 } from '../../tensor/index.js'
 import type { Weights } from '../training-step.js'
 import { tokenLogProbs } from './losses.js'
-import { type AnswerRows, answerBatch } from './rollout.js'
+import { type EpisodeBatch, type Episodes, packEpisodes } from './rollout.js'
 
 export interface PolicyOptions {
   readonly temperature: number
@@ -27,22 +27,29 @@ export interface PolicyOptions {
   readonly vocabulary: number
 }
 
-/** The states that predict the tokens of the answers: [B, R, C]. */
-function answerStates(config: GptConfig, params: Params, ids: Tensor, at: Tensor): Tensor {
-  const hidden = gptHidden(config, params, ids) // (B, T, C)
+/** What is read of episodes: `EpisodeBatch`, traced. */
+export interface EpisodeInput {
+  readonly ids: Tensor
+  readonly positions: Tensor
+  readonly documents: Tensor
+  readonly at: Tensor
+}
+
+/** The states that predict the tokens of the answers: [K, C]. */
+function answerStates(config: GptConfig, params: Params, { ids, positions, documents, at }: EpisodeInput) {
+  const hidden = gptHidden(config, params, ids, { positions, documents }) // (B, T, C)
   return gather(reshape(hidden, [-1, config.width]), at)
 }
 
-/** ln p of the answers' tokens as they are drawn, and the entropy (without gradient) of each draw: [B, R] each. */
+/** ln p of the answers' tokens as they are drawn, and the entropy (without gradient) of each draw: [K] each. */
 export function answerLogProbs(
   config: GptConfig,
   params: Params,
-  { ids, at, targets }: { ids: Tensor; at: Tensor; targets: Tensor },
+  batch: EpisodeInput & { readonly targets: Tensor },
   { temperature, vocabulary }: PolicyOptions,
 ): { logProbs: Tensor; entropy: Tensor } {
-  const [B, R] = at.shape as [number, number]
-  const states = reshape(answerStates(config, params, ids, at), [B * R, config.width])
-  const flat = reshape(targets, [B * R])
+  const K = batch.at.shape[0] as number
+  const states = answerStates(config, params, batch)
   const output = params[config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight']!
   const pieceOf = (h: Tensor, chosen: Tensor, weight: Tensor) => {
     const weights = { [config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight']: weight }
@@ -52,92 +59,91 @@ export function answerLogProbs(
     return [logProbs, stopGradient(entropy)] as const
   }
   const rows = Math.max(64, Math.floor(2 ** 23 / config.vocabSize))
-  const pieces = Array.from({ length: Math.ceil((B * R) / rows) }, (_, i) => {
-    const range = [i * rows, Math.min(B * R, (i + 1) * rows)] as const
+  const pieces = Array.from({ length: Math.ceil(K / rows) }, (_, i) => {
+    const range = [i * rows, Math.min(K, (i + 1) * rows)] as const
     // Where all logits at once would be too much, those of each piece are computed again for the gradient.
-    const piece = B * R > rows ? checkpoint(pieceOf) : pieceOf
-    return piece(slice(states, [range]), slice(flat, [range]), output)
+    const piece = K > rows ? checkpoint(pieceOf) : pieceOf
+    return piece(slice(states, [range]), slice(batch.targets, [range]), output)
   })
-  const join = (which: 0 | 1) => reshape(concat(pieces.map((piece) => piece[which])), [B, R])
+  const join = (which: 0 | 1) => concat(pieces.map((piece) => piece[which]))
   return { logProbs: join(0), entropy: join(1) }
 }
 
-/** What is expected of each answer before each of its tokens: [B, R], from a decoder with a scalar head. */
-export function answerValues(
-  config: GptConfig,
-  params: Params,
-  { ids, at }: { ids: Tensor; at: Tensor },
-): Tensor {
-  const states = answerStates(config, params, ids, at)
-  return reshape(linear(states, params['score.weight']!, params['score.bias']), at.shape)
+/** What is expected of each answer before each of its tokens: [K], from a decoder with a scalar head. */
+export function answerValues(config: GptConfig, params: Params, batch: EpisodeInput): Tensor {
+  const states = answerStates(config, params, batch)
+  return reshape(linear(states, params['score.weight']!, params['score.bias']), batch.at.shape)
 }
 
-/** Numbers of all answers' tokens: [N, R], row-major; what stands in the padding means nothing. */
+/** Numbers of all answers' tokens: [N, width], row-major, 0 in the padding. */
 export interface Evaluation {
   readonly logProbs: Float32Array
   readonly entropy: Float32Array
 }
 
 export interface Evaluator<Out> {
-  (params: Weights, rows: AnswerRows): Promise<Out>
+  (params: Weights, episodes: Episodes): Promise<Out>
   dispose(): Promise<void>
 }
 
-/** Measures log-probabilities of rollouts, `batchSize` rows at a time. */
+/** Measures log-probabilities of rollouts, `batchSize` episodes at a time. */
 export function policyEvaluator(
   config: GptConfig,
   device: Device,
   batchSize: number,
   options: PolicyOptions,
 ): Evaluator<Evaluation> {
-  const program = jit<
-    [Weights, Record<'ids' | 'at' | 'targets', NDArray>],
-    Record<'logProbs' | 'entropy', Tensor>
-  >((params, batch) => answerLogProbs(config, params, batch, options), { device })
-  const evaluate = async (params: Weights, rows: AnswerRows) => {
-    const logProbs = new Float32Array(rows.count * rows.width)
-    const entropy = new Float32Array(rows.count * rows.width)
-    await eachPart(rows, batchSize, async ({ ids, at, targets }, start, size) => {
-      const out = await program(params, { ids, at, targets })
-      logProbs.set((out.logProbs.data as Float32Array).subarray(0, size), start)
-      entropy.set((out.entropy.data as Float32Array).subarray(0, size), start)
-    })
-    return { logProbs, entropy }
+  const program = jit<[Weights, EpisodeBatch], Record<'logProbs' | 'entropy', Tensor>>(
+    (params, batch) => answerLogProbs(config, params, batch, options),
+    { device },
+  )
+  const evaluate = async (params: Weights, episodes: Episodes) => {
+    const [logProbs, entropy] = [0, 1].map(() => new Float32Array(episodes.count * episodes.width))
+    for (const { batch, source } of parts(episodes, batchSize)) {
+      const out = await program(params, batch)
+      putTokens(logProbs!, out.logProbs, source)
+      putTokens(entropy!, out.entropy, source)
+    }
+    return { logProbs: logProbs!, entropy: entropy! }
   }
   return Object.assign(evaluate, { dispose: () => program.dispose() })
 }
 
-/** Measures values of rollouts, `batchSize` rows at a time. */
+/** Measures values of rollouts, `batchSize` episodes at a time. */
 export function valueEvaluator(
   config: GptConfig,
   device: Device,
   batchSize: number,
 ): Evaluator<Float32Array> {
-  const program = jit<[Weights, Record<'ids' | 'at', NDArray>], Tensor>(
+  const program = jit<[Weights, Omit<EpisodeBatch, 'targets' | 'mask'>], Tensor>(
     (params, batch) => answerValues(config, params, batch),
     { device },
   )
-  const evaluate = async (params: Weights, rows: AnswerRows) => {
-    const values = new Float32Array(rows.count * rows.width)
-    await eachPart(rows, batchSize, async ({ ids, at }, start, size) => {
-      const out = await program(params, { ids, at })
-      values.set((out.data as Float32Array).subarray(0, size), start)
-    })
+  const evaluate = async (params: Weights, episodes: Episodes) => {
+    const values = new Float32Array(episodes.count * episodes.width)
+    for (const { batch, source } of parts(episodes, batchSize)) {
+      const { ids, positions, documents, at } = batch
+      putTokens(values, await program(params, { ids, positions, documents, at }), source)
+    }
     return values
   }
   return Object.assign(evaluate, { dispose: () => program.dispose() })
 }
 
-/** Rows in parts of equal size, the last filled up with its first row: one program serves all. */
-async function eachPart(
-  rows: AnswerRows,
-  batchSize: number,
-  run: (batch: ReturnType<typeof answerBatch>, start: number, size: number) => Promise<void>,
-): Promise<void> {
-  const size = Math.min(batchSize, rows.count)
-  for (let start = 0; start < rows.count; start += size) {
-    const real = Math.min(size, rows.count - start)
-    const chosen = Array.from({ length: size }, (_, i) => start + (i < real ? i : 0))
-    await run(answerBatch(rows, chosen), start * rows.width, real * rows.width)
+function* parts(episodes: Episodes, batchSize: number) {
+  for (let start = 0; start < episodes.count; start += batchSize) {
+    const size = Math.min(batchSize, episodes.count - start)
+    yield packEpisodes(
+      episodes,
+      Array.from({ length: size }, (_, i) => start + i),
+    )
   }
+}
+
+/** The reverse of `takeTokens`. */
+function putTokens(out: Float32Array, tokens: NDArray, source: Int32Array): void {
+  const data = tokens.data as Float32Array
+  source.forEach((to, k) => {
+    out[to] = data[k]!
+  })
 }

@@ -7,7 +7,7 @@ import { copyWeights, createLearner, type LearnerState } from './learner.js'
 import { policyEvaluator, valueEvaluator } from './policy.js'
 import type { EncodedPrompt } from './prompts.js'
 import { type PpoRecipeInput, ppoSchema } from './recipe.js'
-import { padAnswers } from './rollout.js'
+import { gatherEpisodes } from './rollout.js'
 import type { Scorer } from './scoring.js'
 import { device, distance, normalized, promptOf, tinyCritic, tinyModel } from './testing/bandit.js'
 
@@ -78,13 +78,13 @@ function setUp(overrides: PpoRecipeInput, prompts: readonly EncodedPrompt[], sco
     /** The probabilities of all tokens after a prompt. */
     distribution: async (weights: Weights, prompt: EncodedPrompt) => {
       const answers = Array.from({ length: V }, (_, token) => ({ tokens: [token] }))
-      const rows = padAnswers(
+      const episodes = gatherEpisodes(
         answers.map(() => prompt),
         answers,
         config.contextLength,
       )
-      const { logProbs } = await logProbsOf(weights, rows)
-      return answers.map((_, i) => Math.exp(logProbs[i * rows.width]!))
+      const { logProbs } = await logProbsOf(weights, episodes)
+      return answers.map((_, i) => Math.exp(logProbs[i * episodes.width]!))
     },
   }
 }

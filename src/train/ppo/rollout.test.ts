@@ -9,7 +9,7 @@ import { copyWeights, createLearner } from './learner.js'
 import { policyEvaluator, valueEvaluator } from './policy.js'
 import { promptsOf } from './prompts.js'
 import { type PpoRecipeInput, ppoSchema } from './recipe.js'
-import { answerBatch, padAnswers, sampleAnswers } from './rollout.js'
+import { gatherEpisodes, packEpisodes, sampleAnswers } from './rollout.js'
 import { finalScores, functionScorer } from './scoring.js'
 import { device, promptOf, tinyCritic, tinyModel } from './testing/bandit.js'
 
@@ -26,37 +26,55 @@ Rng.seed(2).fillNormal(critic.params['score.weight']!.data as Float32Array)
 const values = valueEvaluator(critic.config, device, 8)
 afterAll(() => Promise.all([policy, evaluator, values].map((each) => each.dispose())))
 
-describe('answers as rows', () => {
+describe('episodes packed into rows', () => {
   it('hold each answer with its end token, predicted from the position before it', async () => {
     const answers = await sampleAnswers(policy, many, drawing)
-    const rows = padAnswers(many, answers, config.contextLength)
+    const episodes = gatherEpisodes(many, answers, config.contextLength)
     expect(answers.some(({ ended }) => ended) && answers.some(({ ended }) => !ended)).toBe(true)
-    answers.forEach(({ tokens, ended }, i) => {
-      expect(rows.lengths[i]).toBe(tokens.length)
+    const chosen = [5, 0, 17, 11, 2, 3]
+    const { batch, source } = packEpisodes(episodes, chosen)
+    const [ids, positions, documents, at, targets, mask] = (
+      ['ids', 'positions', 'documents', 'at', 'targets', 'mask'] as const
+    ).map((name) => batch[name].data as Int32Array) as [Int32Array, ...Int32Array[]]
+    let k = 0
+    for (const [place, i] of chosen.entries()) {
+      const { tokens, ended } = answers[i]!
+      const prompt = many[i]!.ids
       expect(tokens.includes(EOS)).toBe(ended)
       if (ended) expect(tokens.indexOf(EOS)).toBe(tokens.length - 1)
-      const sequence = [...many[i]!.ids, ...tokens]
-      for (let t = 0; t < tokens.length; t++) {
-        const at = rows.at[i * rows.width + t]!
-        expect(rows.targets[i * rows.width + t]).toBe(tokens[t])
-        expect([...rows.ids.subarray(i * rows.T, i * rows.T + at + 1)]).toEqual(
-          sequence.slice(0, many[i]!.ids.length + t),
+      for (const [t, token] of tokens.entries()) {
+        const position = at![k]!
+        expect(targets![k]).toBe(token)
+        expect(mask![k]).toBe(1)
+        expect(source[k++]).toBe(i * episodes.width + t)
+        const seen = [...ids.keys()].filter(
+          (other) =>
+            Math.floor(other / episodes.T) === Math.floor(position / episodes.T) &&
+            other <= position &&
+            documents![other] === documents![position],
         )
+        expect(documents![position]).toBe(place)
+        expect(seen.map((other) => ids[other])).toEqual([...prompt, ...tokens].slice(0, prompt.length + t))
+        expect(seen.map((other) => positions![other])).toEqual([...seen.keys()])
       }
-    })
+    }
+    expect(source).toHaveLength(k)
+    expect([...mask!.subarray(k)].every((value) => value === 0)).toBe(true)
   })
 
   it('fill the context exactly: the last token is never read', () => {
-    const rows = padAnswers([promptOf(...new Array(12).fill(1))], [{ tokens: [1, 2, 3, 4, 5] }], 16)
-    expect(rows.T).toBe(16)
-    expect(rows.at[4]).toBe(15)
+    const episodes = gatherEpisodes([promptOf(...new Array(12).fill(1))], [{ tokens: [1, 2, 3, 4, 5] }], 16)
+    expect(episodes.T).toBe(16)
+    const { batch } = packEpisodes(episodes, [0])
+    expect((batch.at.data as Int32Array)[4]).toBe(15)
   })
 
   it('allow answers of no tokens', () => {
-    const rows = padAnswers([promptOf(1), promptOf(2)], [{ tokens: [] }, { tokens: [3] }], 16)
-    expect([...rows.lengths]).toEqual([0, 1])
-    const mask = answerBatch(rows, [0, 1]).mask.data as Float32Array
-    expect(mask.reduce((a, b) => a + b, 0)).toBe(1)
+    const episodes = gatherEpisodes([promptOf(1), promptOf(2)], [{ tokens: [] }, { tokens: [3] }], 16)
+    expect([...episodes.lengths]).toEqual([0, 1])
+    const { batch, source } = packEpisodes(episodes, [0, 1])
+    expect((batch.mask.data as Float32Array).reduce((a, b) => a + b, 0)).toBe(1)
+    expect([...source]).toEqual([1])
   })
 })
 
@@ -67,11 +85,11 @@ describe('log-probabilities of a rollout', () => {
       many.map(({ ids }) => ids),
       { ...drawing, batch: 5, logProbabilities: 'sampling' },
     )
-    const rows = padAnswers(many, generations, config.contextLength)
-    const { logProbs } = await evaluator(params, rows)
+    const episodes = gatherEpisodes(many, generations, config.contextLength)
+    const { logProbs } = await evaluator(params, episodes)
     generations.forEach(({ logProbabilities }, i) => {
       logProbabilities!.forEach((value, t) => {
-        expect(logProbs[i * rows.width + t]).toBeCloseTo(value, 4)
+        expect(logProbs[i * episodes.width + t]).toBeCloseTo(value, 4)
       })
     })
   })
@@ -79,37 +97,31 @@ describe('log-probabilities of a rollout', () => {
   it('sum to one over the tokens that can be drawn, and no others', async () => {
     const half = policyEvaluator(config, device, 5, { temperature: 0.7, vocabulary: 5 })
     const answers = Array.from({ length: 5 }, (_, token) => ({ tokens: [token] }))
-    const rows = padAnswers(
+    const episodes = gatherEpisodes(
       answers.map(() => promptOf(1, 2)),
       answers,
       16,
     )
-    const { logProbs, entropy } = await half(params, rows)
-    const probabilities = answers.map((_, i) => Math.exp(logProbs[i * rows.width]!))
+    const { logProbs, entropy } = await half(params, episodes)
+    const probabilities = answers.map((_, i) => Math.exp(logProbs[i * episodes.width]!))
     expect(probabilities.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5)
     const expected = probabilities.reduce((sum, p) => sum - p * Math.log(p), 0)
     expect(entropy[0]).toBeCloseTo(expected, 5)
     await half.dispose()
   })
 
-  it('and values do not depend on what stands in the padding', async () => {
+  it('and values are those of each answer alone: no neighbour is seen, nor what fills a row up', async () => {
     const answers = await sampleAnswers(policy, many, drawing)
-    const rows = padAnswers(many, answers, config.contextLength)
-    const spoiled = { ...rows, ids: rows.ids.slice(), at: rows.at.slice(), targets: rows.targets.slice() }
-    answers.forEach(({ tokens }, i) => {
-      spoiled.ids.fill(8, i * rows.T + many[i]!.ids.length + tokens.length - 1, (i + 1) * rows.T)
-      spoiled.at.fill(rows.T - 1, i * rows.width + tokens.length, (i + 1) * rows.width)
-      spoiled.targets.fill(5, i * rows.width + tokens.length, (i + 1) * rows.width)
-    })
-    const pairs = [
-      [(await evaluator(params, rows)).logProbs, (await evaluator(params, spoiled)).logProbs],
-      [await values(critic.params, rows), await values(critic.params, spoiled)],
-    ] as const
-    for (const [a, b] of pairs) {
-      answers.forEach(({ tokens }, i) => {
-        const range = [i * rows.width, i * rows.width + tokens.length] as const
-        expect([...b.subarray(...range)]).toEqual([...a.subarray(...range)])
-      })
+    const episodes = gatherEpisodes(many, answers, config.contextLength)
+    expect(packEpisodes(episodes, [0, 1, 2, 3, 4, 5, 6, 7]).batch.ids.shape[0]!).toBeLessThan(8)
+    const together = [(await evaluator(params, episodes)).logProbs, await values(critic.params, episodes)]
+    for (const [i, answer] of answers.entries()) {
+      const alone = gatherEpisodes([many[i]!], [answer], config.contextLength)
+      const apart = [(await evaluator(params, alone)).logProbs, await values(critic.params, alone)]
+      for (const [which, numbers] of apart.entries()) {
+        for (let t = 0; t < answer.tokens.length; t++)
+          expect(together[which]![i * episodes.width + t]).toBeCloseTo(numbers[t]!, 5)
+      }
     }
   })
 })
@@ -185,10 +197,12 @@ describe('a step of PPO', () => {
     for (const spoil of [false, true]) {
       const { round, learn, dispose } = setUp()
       const experience = await round((i) => i % 3)
-      const { rows } = experience
+      const { episodes } = experience
       const spoiled = (x: Float32Array) =>
         spoil
-          ? x.map((value, at) => (at % rows.width < rows.lengths[Math.floor(at / rows.width)]! ? value : 1e4))
+          ? x.map((value, at) =>
+              at % episodes.width < episodes.lengths[Math.floor(at / episodes.width)]! ? value : 1e4,
+            )
           : x
       const learnt = await learn({
         ...experience,

@@ -1,4 +1,4 @@
-/** Rollouts: the policy answers prompts, and the answers become rows of equal length. */
+/** Rollouts: the policy answers prompts, and prompts with answers are packed into rows. */
 import { generateBatch, type LanguageModel } from '../../infer/index.js'
 import { NDArray } from '../../tensor/index.js'
 import type { EncodedPrompt } from './prompts.js'
@@ -43,86 +43,130 @@ export async function sampleAnswers(
 }
 
 /**
- * Prompts and answers as arrays. Row i of `ids` [N, T] is prompt ++ answer without its last token, which is only ever predicted,
- * padded on the right. Token t of the answer stands in `targets` [N, R]; `at` [N, R] is the position that predicts it: the last
- * of the prompt for the first. Behind `lengths[i]` tokens both are padding (0).
+ * Prompts with their answers. Numbers of the answers' tokens are kept as [N, width], row-major, `lengths[i]` valid ones in front.
  */
-export interface AnswerRows {
+export interface Episodes {
   readonly count: number
-  readonly T: number
+  /** Most tokens of an answer. */
   readonly width: number
+  /** Tokens of each answer. */
   readonly lengths: Int32Array
-  readonly ids: Int32Array
-  readonly at: Int32Array
-  readonly targets: Int32Array
+  /** What the model reads: the prompt and the answer without its last token, which is only ever predicted. */
+  readonly sequences: readonly Int32Array[]
+  /** The answers' tokens. */
+  readonly targets: readonly Int32Array[]
+  /** Tokens of the rows that sequences are packed into. */
+  readonly T: number
 }
 
-/** T and R are rounded up, so that few different programs are compiled. */
-export function padAnswers(
+/** @param contextLength tokens that the model reads at most */
+export function gatherEpisodes(
   prompts: readonly { readonly ids: readonly number[] }[],
   answers: readonly { readonly tokens: readonly number[] }[],
   contextLength: number,
-): AnswerRows {
-  const count = answers.length
-  const lengths = Int32Array.from(answers, ({ tokens }) => tokens.length)
-  const needed = answers.map(({ tokens }, i) => prompts[i]!.ids.length + Math.max(0, tokens.length - 1))
-  const T = Math.min(contextLength, roundUp(Math.max(1, ...needed), 32))
-  const width = roundUp(Math.max(1, ...lengths), 16)
-  const ids = new Int32Array(count * T)
-  const at = new Int32Array(count * width)
-  const targets = new Int32Array(count * width)
-  answers.forEach(({ tokens }, i) => {
-    const prompt = prompts[i]!.ids
-    ids.set(prompt, i * T)
-    ids.set(tokens.slice(0, -1), i * T + prompt.length)
-    tokens.forEach((token, t) => {
-      at[i * width + t] = prompt.length - 1 + t
-      targets[i * width + t] = token
-    })
-  })
-  return { count, T, width, lengths, ids, at, targets }
-}
-
-/** What the compiled programs take of some rows. `at` counts through all rows of the batch. */
-export type AnswerBatch = {
-  /** i32 [B, T] */
-  readonly ids: NDArray
-  /** i32 [B, R]: row * T + position */
-  readonly at: NDArray
-  /** i32 [B, R] */
-  readonly targets: NDArray
-  /** f32 [B, R]: 1 for valid tokens */
-  readonly mask: NDArray
-}
-
-export function answerBatch(rows: AnswerRows, chosen: readonly number[]): AnswerBatch {
-  const { T, width: R, lengths } = rows
-  const B = chosen.length
-  const ids = new Int32Array(B * T)
-  const at = new Int32Array(B * R)
-  const targets = new Int32Array(B * R)
-  const mask = new Float32Array(B * R)
-  chosen.forEach((row, i) => {
-    ids.set(rows.ids.subarray(row * T, (row + 1) * T), i * T)
-    targets.set(rows.targets.subarray(row * R, (row + 1) * R), i * R)
-    for (let t = 0; t < R; t++) at[i * R + t] = rows.at[row * R + t]! + i * T
-    mask.fill(1, i * R, i * R + lengths[row]!)
-  })
+): Episodes {
+  const targets = answers.map(({ tokens }) => Int32Array.from(tokens))
+  const sequences = targets.map((tokens, i) =>
+    Int32Array.from([...prompts[i]!.ids, ...tokens.subarray(0, -1)]),
+  )
+  const lengths = Int32Array.from(targets, ({ length }) => length)
+  const longest = Math.max(1, ...sequences.map(({ length }) => length))
   return {
-    ids: new NDArray('i32', [B, T], ids),
-    at: new NDArray('i32', [B, R], at),
-    targets: new NDArray('i32', [B, R], targets),
-    mask: new NDArray('f32', [B, R], mask),
+    count: answers.length,
+    width: Math.max(1, ...lengths),
+    lengths,
+    sequences,
+    targets,
+    T: Math.min(contextLength, roundUp(longest, 32)),
   }
 }
 
-/** The chosen rows of numbers [N, R], as [B, R]. */
-export function takeRows(x: Float32Array, width: number, chosen: readonly number[]): NDArray {
-  const out = new Float32Array(chosen.length * width)
-  chosen.forEach((row, i) => {
-    out.set(x.subarray(row * width, (row + 1) * width), i * width)
+/**
+ * Some episodes as a compiled program takes them: the sequences packed into rows [B, T] in which they cannot see each other, and
+ * the K tokens of their answers one after the other. Both are filled up to one of few sizes, as a program is compiled for each.
+ */
+export type EpisodeBatch = {
+  /** i32 [B, T] each; see `ForwardOptions`. */
+  readonly ids: NDArray
+  readonly positions: NDArray
+  readonly documents: NDArray
+  /** i32 [K]: row * T + column of the position that predicts the token: the last of the prompt for the first. */
+  readonly at: NDArray
+  /** i32 [K] */
+  readonly targets: NDArray
+  /** f32 [K]: 1 for tokens, 0 for what fills up. */
+  readonly mask: NDArray
+}
+
+export function packEpisodes(
+  { sequences, targets, lengths, width, T }: Episodes,
+  chosen: readonly number[],
+): { batch: EpisodeBatch /** Where each token stands in [N, width]. */; source: Int32Array } {
+  const places = placeInRows(
+    chosen.map((i) => sequences[i]!.length),
+    T,
+  )
+  const B = fewSizes(Math.max(...places.map(({ row }) => row)) + 1)
+  const ids = new Int32Array(B * T)
+  const positions = new Int32Array(B * T)
+  const documents = new Int32Array(B * T).fill(-1)
+  const source = new Int32Array(chosen.reduce((sum, i) => sum + lengths[i]!, 0))
+  const K = Math.max(64, fewSizes(source.length))
+  const at = new Int32Array(K)
+  const next = new Int32Array(K)
+  let k = 0
+  chosen.forEach((episode, place) => {
+    const { row, column } = places[place]!
+    const [start, sequence] = [row * T + column, sequences[episode]!]
+    ids.set(sequence, start)
+    documents.fill(place, start, start + sequence.length)
+    for (let t = 0; t < sequence.length; t++) positions[start + t] = t
+    const first = sequence.length - Math.max(1, lengths[episode]!)
+    targets[episode]!.forEach((token, t) => {
+      at[k] = start + first + t
+      next[k] = token
+      source[k++] = episode * width + t
+    })
   })
-  return new NDArray('f32', [chosen.length, width], out)
+  const rows = (data: Int32Array) => new NDArray('i32', [B, T], data)
+  return {
+    batch: {
+      ids: rows(ids),
+      positions: rows(positions),
+      documents: rows(documents),
+      at: new NDArray('i32', [K], at),
+      targets: new NDArray('i32', [K], next),
+      mask: new NDArray('f32', [K], new Float32Array(K).fill(1, 0, k)),
+    },
+    source,
+  }
+}
+
+/** Numbers [N, width] of the tokens of a batch: [K], zeros where it is filled up. */
+export function takeTokens(x: Float32Array, source: Int32Array, K: number): NDArray {
+  const out = new Float32Array(K)
+  source.forEach((from, k) => {
+    out[k] = x[from]!
+  })
+  return new NDArray('f32', [K], out)
+}
+
+/** A row and a column for each length, longest first into the first row with room. */
+function placeInRows(lengths: readonly number[], T: number): { row: number; column: number }[] {
+  const filled: number[] = []
+  const places = new Array<{ row: number; column: number }>(lengths.length)
+  for (const i of [...lengths.keys()].sort((a, b) => lengths[b]! - lengths[a]! || a - b)) {
+    const found = filled.findIndex((used) => used + lengths[i]! <= T)
+    const row = found < 0 ? filled.length : found
+    places[i] = { row, column: filled[row] ?? 0 }
+    filled[row] = places[i]!.column + lengths[i]!
+  }
+  return places
+}
+
+/** The next multiple of an eighth of the power of two below: at most an eighth is added. */
+function fewSizes(x: number): number {
+  return roundUp(x, Math.max(1, 2 ** (Math.floor(Math.log2(Math.max(1, x))) - 3)))
 }
 
 function roundUp(x: number, multiple: number): number {
