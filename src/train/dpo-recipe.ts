@@ -5,7 +5,7 @@ import { optimization } from './optimization.js'
 const size = z.number().int().positive()
 const count = z.number().int().nonnegative()
 
-export const dpoSchema = z.strictObject({
+const settings = z.strictObject({
   epochs: z.number().positive().default(1).describe('passes over the pairs'),
   batchSize: size.default(16).describe('pairs of one step'),
   contextLength: size
@@ -51,5 +51,10 @@ export const dpoSchema = z.strictObject({
     .describe('broken lines of the data that are passed over before it is an error'),
   seed: count.default(1337).describe('decides everything random'),
 })
+
+export const dpoSchema = settings.refine(
+  ({ lossType, labelSmoothing }) => labelSmoothing === 0 || lossType === 'sigmoid',
+  { message: 'only the sigmoid loss has label smoothing', path: ['labelSmoothing'] },
+)
 
 export type DpoRecipe = z.output<typeof dpoSchema>

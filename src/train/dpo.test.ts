@@ -99,6 +99,11 @@ describe('dpo', () => {
     if ('rpoAlpha' in more) expect(heldOut!.nll_loss).toBeGreaterThan(0)
   })
 
+  it('refuses settings that do not go together', async () => {
+    const overrides = { ...settings, lossType: 'ipo', labelSmoothing: 0.1 } as const
+    await expect(tune('wrong', { overrides })).rejects.toThrow(/labelSmoothing: only the sigmoid loss/)
+  })
+
   it('leaves out answers that fill the context, and says so where nothing remains', async () => {
     const file = join(dir, 'long.jsonl')
     await writeFile(file, lines([{ ...pair(0), chosen: 'x'.repeat(80) }, pair(1), pair(2)]))
