@@ -40,7 +40,7 @@ export function renderHtml(data: ReportData): string {
   const body = html`<div class="page">
 <header><p class="kicker">Athanor · report card</p><h1>${data.title}</h1>${data.subtitle !== undefined && html`<p class="subtitle">${data.subtitle}</p>`}<p class="meta">${meta.filter((part) => part !== undefined).join(' · ')}</p>${
     facts.length > 0 &&
-    html`<dl class="facts">${facts.map(
+    html`<dl class="facts${facts.length === 4 && ' four'}">${facts.map(
       ({ name, value, detail }) =>
         html`<div><dt>${name}</dt><dd>${value}${detail !== undefined && html`<small>${detail}</small>`}</dd></div>`,
     )}</dl>`

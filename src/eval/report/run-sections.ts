@@ -72,17 +72,18 @@ export function curveTitle({ stage, title }: Curve): string {
   return `${stage}: ${/^[A-Z][a-z]/.test(title) ? title[0]!.toLowerCase() + title.slice(1) : title}`
 }
 
-/** Some ten rows over the length of the curve, with what was logged last before or at each. */
+/** Some ten rows over the length of the curve, with what was logged last since the row before. */
 export function curveRows({ series }: Curve, rows = 10): string[][] {
   const steps = [...new Set(series.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b)
   const chosen = steps.filter(
     (_, i) =>
       steps.length <= rows || i === steps.length - 1 || i % Math.ceil((steps.length - 1) / (rows - 1)) === 0,
   )
-  return chosen.map((step) => [
+  return chosen.map((step, row) => [
     compact(step),
     ...series.map(({ points }) => {
-      const value = points.findLast(([x]) => x <= step)?.[1]
+      const since = chosen[row - 1] ?? Number.NEGATIVE_INFINITY
+      const value = points.findLast(([x]) => x <= step && x > since)?.[1]
       return value === undefined ? '–' : compact(value)
     }),
   ])

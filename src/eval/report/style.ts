@@ -32,6 +32,7 @@ h2 { font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; font-weight: 
 h3 { font: 600 1rem/1.4 var(--sans); margin: 2.1rem 0 .5rem; }
 p { margin: 0 0 1rem; text-wrap: pretty; overflow-wrap: break-word; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1.1rem 1.4rem; margin: 2rem 0; padding: 1.15rem 0; border-block: 1px solid var(--line); }
+.facts.four { grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); }
 .facts dt { font: .78rem/1.4 var(--sans); color: var(--soft); }
 .facts dd { margin: 0; font: 600 1.42rem/1.3 var(--sans); letter-spacing: -.015em; font-variant-numeric: tabular-nums lining-nums; }
 .facts dd small { display: block; font-size: .78rem; font-weight: 400; color: var(--soft); letter-spacing: 0; }
@@ -138,7 +139,7 @@ th code { white-space: nowrap; }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); font: .82rem/1.5 var(--sans); color: var(--soft); }
 @media (max-width: 34rem) {
   .page { padding: 1.8rem 1.05rem 3rem; }
-  .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .facts, .facts.four { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   th, td { padding-inline: .5rem; }
 }
 @media print {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { curveRows } from '../run-sections.js'
 import type { Curve } from '../schema.js'
 import { barChart } from './bar-chart.js'
 import { heatMap, winCell } from './heat-map.js'
@@ -71,6 +72,22 @@ const curve = (extra: Partial<Curve> = {}): Curve => ({
     },
   ],
   ...extra,
+})
+
+test('the table of a curve shows what was logged in each stretch, and nothing where nothing was', () => {
+  const series = [
+    { name: 'a', points: Array.from({ length: 101 }, (_, i): [number, number] => [i, i]) },
+    {
+      name: 'b',
+      points: [
+        [0, 5],
+        [100, 7],
+      ] as [number, number][],
+    },
+  ]
+  const rows = curveRows(curve({ series }), 6)
+  expect(rows.map(([step]) => step)).toEqual(['0', '20', '40', '60', '80', '100'])
+  expect(rows.map(([, , b]) => b)).toEqual(['5', '–', '–', '–', '–', '7'])
 })
 
 describe('plots', () => {
