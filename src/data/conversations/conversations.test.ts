@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { chatmlTemplate } from '../../text/chat/chatml.js'
+import { templateFormat } from '../../text/chat/template-format.js'
+import { CHATML_TOKENS, createChatFormat, loadGpt2Files, withSpecialTokens } from '../../text/index.js'
 import { DataError } from '../document.js'
 import { readDialogues, readPairs, readPrompts, readRankings, type SkippedRecord } from './index.js'
 
@@ -372,5 +375,20 @@ describe.skipIf(!data)('data sets of others', () => {
   it('Chinese comes through as it is', async () => {
     const { items } = await readAll(readDialogues, at('llamafactory-demo/alpaca_zh_demo.json'))
     expect(items[0]!.messages[0]!.content).toBe('识别并解释给定列表中的两个科学理论：细胞理论和日心说。')
+  })
+
+  it('ChatML writes real dialogues as its template does, calls of tools and Chinese included', async () => {
+    const tokenizer = withSpecialTokens(await loadGpt2Files(at('gpt2-bpe')), CHATML_TOKENS)
+    const [fast, slow] = [createChatFormat(tokenizer), templateFormat(tokenizer, chatmlTemplate)]
+    for (const name of ['alpaca_en_demo', 'alpaca_zh_demo', 'glaive_toolcall_en_demo']) {
+      const { items } = await readAll(readDialogues, at('llamafactory-demo', `${name}.json`))
+      for (const { messages, tools = [] } of items.slice(0, 60)) {
+        const [left, right] = [fast.encode(messages, { tools }), slow.encode(messages, { tools })]
+        expect(right.ids).toEqual(left.ids)
+        expect(right.mask).toEqual(left.mask)
+        const said = messages.filter(({ role }) => role === 'assistant').length
+        expect(left.mask.filter((one, i) => one && !left.mask[i + 1])).toHaveLength(said)
+      }
+    }
   })
 })
