@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DataError } from '../../data/index.js'
 
 const strings = z.array(z.string())
 
@@ -48,3 +49,13 @@ export const checkSchema = z.object({
 /** A check as it is written: what is empty may be left out. */
 export type Check = z.input<typeof checkSchema>
 export type FullCheck = z.output<typeof checkSchema>
+
+/** @throws DataError when the value is no check */
+export function parseCheck(value: unknown): FullCheck {
+  const parsed = checkSchema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new DataError(
+    'data-malformed',
+    `the prompt has no check that the judge understands (${z.prettifyError(parsed.error)}); judge prompts that were written with their "check"`,
+  )
+}

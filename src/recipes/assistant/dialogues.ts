@@ -91,17 +91,10 @@ export function* writePrompts(
 ): Generator<PromptRecord> {
   const rng = Rng.seed(seed).fork('prompts').fork(bucket)
   const seen = new Set<string>()
-  let stale = 0
-  for (const scene of drawScenes(world, rng, bucket, weights)) {
-    if (seen.size === count || stale > 20_000) return
-    const text = promptText(scene.messages)
-    if (seen.has(text)) {
-      stale++
-      continue
-    }
-    stale = 0
+  for (const scene of drawScenes(world, rng, bucket, weights, (text) => !seen.has(text))) {
+    if (seen.size === count) return
     const id = `${bucket}-${seen.size}`
-    seen.add(text)
+    seen.add(promptText(scene.messages))
     yield { id, category: scene.category, messages: scene.messages, check: scene.check }
   }
 }
@@ -110,27 +103,42 @@ export function promptText(messages: readonly Message[]): string {
   return messages.map(({ role, content }) => `${role}: ${content}`).join('\n')
 }
 
-/** Endless scenes as seen in training, of one bucket, without a leak. */
-function* drawScenes(world: World, rng: Rng, bucket: Bucket, weights: CategoryWeights): Generator<Scene> {
+/** Scenes as seen in training, of one bucket, without a leak; ends when nothing new is found any more. */
+function* drawScenes(
+  world: World,
+  rng: Rng,
+  bucket: Bucket,
+  weights: CategoryWeights,
+  isNew: (text: string) => boolean = () => true,
+): Generator<Scene> {
   const findLeak = createLeakFinder(world)
   const stage = { world, rng, phrasing: 'seen', facts: 'seen', evaluation: false } as const
-  for (;;) {
-    const category = pickWeighted(rng, CATEGORIES, (name) => weights[name])
-    // A category that never fits must not stop the others.
-    for (let attempt = 0; attempt < 400; attempt++) {
+  const next = (category: Category): Scene | undefined => {
+    for (let attempt = 0; attempt < 1000; attempt++) {
       const scene = SCENES[category](stage)
-      if (!scene || bucketOf(promptText(scene.messages)) !== bucket || findLeak(scene)) continue
-      // What people answer is about the scene's own facts, but a slip may name others.
-      if (['house', 'curt'].some((style) => findLeak(answered(scene, style as Style)))) continue
-      yield scene
-      break
+      if (!scene) continue
+      const text = promptText(scene.messages)
+      if (bucketOf(text) !== bucket || !isNew(text)) continue
+      if (!findLeak({ messages: withMistakes(scene), check: scene.check })) return scene
     }
+    return undefined
+  }
+  // A category that has run out must not stop the others, nor be tried for ever.
+  const failures = new Map<Category, number>()
+  for (;;) {
+    const left = CATEGORIES.filter((name) => weights[name] > 0 && (failures.get(name) ?? 0) < 2)
+    if (left.length === 0) return
+    const category = pickWeighted(rng, left, (name) => weights[name])
+    const scene = next(category)
+    failures.set(category, scene ? 0 : (failures.get(category) ?? 0) + 1)
+    if (scene) yield scene
   }
 }
 
-function answered(scene: Scene, style: Style): { messages: Message[] } {
-  const content = scene.mistake(style, Rng.seed(0))
-  return { messages: [...scene.messages, { role: 'assistant', content }] }
+/** The prompt and what a careless writer may say to it: true answers name what the check names, slips may name more. */
+function withMistakes(scene: Scene): Message[] {
+  const slips = STYLES.map((style) => scene.mistake(style, Rng.seed(0)))
+  return [...scene.messages, { role: 'assistant', content: slips.join('\n') }]
 }
 
 export interface Suite {

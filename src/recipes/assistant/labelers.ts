@@ -5,6 +5,7 @@
  * The noise is Gumbel's, added to utilities: the ranking that results is Plackett and Luce's, and of two answers the first is
  * preferred with probability sigmoid((u1 - u2) / noise), the model that a reward model is trained under (Bradley and Terry).
  */
+import { DataError } from '../../data/index.js'
 import { Rng } from '../../rng.js'
 import { hashText } from './invented.js'
 import { type JudgedPrompt, judge, RUBRIC_WEIGHTS, type Rubric, type RubricWeights, weigh } from './rubric.js'
@@ -139,7 +140,9 @@ export function calibrateNoise(
 ): Calibration {
   const { agreement = 0.73, ...shared } = options
   const pairs = utilityPairs(samples, shared)
-  if (pairs.length === 0) throw new RangeError('calibrateNoise needs prompts with two different answers each')
+  if (pairs.length === 0) {
+    throw new DataError('data-too-small', 'calibrateNoise needs prompts with two different answers each')
+  }
   const indifference = options.indifference ?? 0.2
   let [low, high] = [1e-4, 10]
   for (let step = 0; step < 50; step++) {

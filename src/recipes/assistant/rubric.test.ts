@@ -277,7 +277,7 @@ describe('judge', () => {
   })
 
   it('says which check is broken', () => {
-    expect(() => judge({ messages: [], check: { kind: 'nothing' } }, 'Paris.')).toThrow()
+    expect(() => judge({ messages: [], check: { kind: 'nothing' } }, 'Paris.')).toThrow(/no check/)
     expect(() => judge({ messages: [] }, 'Paris.')).toThrow()
   })
 })

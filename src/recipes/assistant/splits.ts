@@ -1,4 +1,5 @@
 /** What is held out, proved on the text itself: no trust in how a file was made. */
+import { DataError } from '../../data/index.js'
 import { templatePattern } from './template.js'
 import { fold, phrasePattern, sentences } from './words.js'
 import { phrasingTables, type World } from './world.js'
@@ -59,7 +60,7 @@ export function createLeakFinder(world: World): LeakFinder {
 /**
  * Proves that nothing held out stands in the records.
  *
- * @throws Error naming the first leaks
+ * @throws DataError naming the first leaks
  */
 export function assertNothingHeldOut(world: World, records: Iterable<TextRecord>): void {
   const find = createLeakFinder(world)
@@ -70,7 +71,7 @@ export function assertNothingHeldOut(world: World, records: Iterable<TextRecord>
   }
   if (leaks.length > 0) {
     const list = leaks.map(({ kind, what, text }) => `${kind} "${what}" in: ${text}`).join('\n')
-    throw new Error(`held-out material among the training data:\n${list}`)
+    throw new DataError('data-malformed', `held-out material among the training data:\n${list}`)
   }
 }
 

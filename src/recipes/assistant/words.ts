@@ -56,13 +56,17 @@ export function sentences(text: string): string[] {
 
 /** Lower case, without accents, with straight quotes and single spaces, so that phrases can be looked for. */
 export function fold(text: string): string {
-  return text
-    .normalize('NFD')
-    .replace(/[\u0300-\u036f]/g, '')
-    .replace(/[\u2018\u2019]/g, "'")
-    .replace(/\s+/g, ' ')
-    .toLowerCase()
+  const plain = PLAIN.test(text)
+    ? text
+    : text
+        .normalize('NFD')
+        .replace(/[\u0300-\u036f]/g, '')
+        .replace(/[\u2018\u2019]/g, "'")
+  return plain.replace(/\s\s+|[\t\n\v\f\r]/g, ' ').toLowerCase()
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII, which is most of the text
+const PLAIN = /^[\x00-\x7f]*$/
 
 /** A pattern for any of the phrases as whole words, the longest first; `undefined` where there are none. */
 export function phrasePattern(phrases: readonly string[], flags = 'gi'): RegExp | undefined {

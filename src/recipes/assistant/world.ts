@@ -53,6 +53,8 @@ export interface World {
   readonly factTypes: readonly FactType[]
   readonly facts: Readonly<Record<Part, readonly FactRef[]>>
   readonly phrasings: Readonly<Record<Part, Readonly<Record<string, readonly string[]>>>>
+  /** Every unit of money, sorted: `dinar`, `dollar`, ... */
+  readonly moneyUnits: readonly string[]
   isHeldOut(country: Country, type: FactType): boolean
   /** The countries that a text names. */
   countriesIn(text: string): Country[]
@@ -99,6 +101,9 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     factTypes,
     facts,
     phrasings,
+    moneyUnits: [
+      ...new Set(countries.flatMap(({ facts }) => facts.currency?.value.split(' ').at(-1) ?? [])),
+    ].sort(),
     isHeldOut: (country, type) => heldOut.has(`${country.id}/${type}`),
     countriesIn: (text) => [
       ...new Set(

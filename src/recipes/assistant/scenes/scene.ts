@@ -6,7 +6,7 @@ import { hashText, inventCity, inventCountry } from '../invented.js'
 import { FACTS } from '../phrasings/facts.js'
 import { CURT_FORMS, VERBOSE_CLOSINGS, VERBOSE_OPENINGS } from '../phrasings/style.js'
 import { asClause, countrySlots, fill, type Slots } from '../template.js'
-import { capitalise, findNumbers, fold, words } from '../words.js'
+import { capitalise, fold, words } from '../words.js'
 import type { FactRef, Part, World } from '../world.js'
 
 /** The manners of the simulated writers: concise and polite; rambling; blunt. */
@@ -163,13 +163,7 @@ export function factCheck(stage: Stage, ref: FactRef): Check {
 /** Units of money that would be another answer. */
 export function moneyWords(world: World, fact: Fact): string[] {
   const right = new Set(fact.accept.flatMap((form) => form.split(' ')))
-  const units = world.countries.flatMap(({ facts }) => facts.currency?.value.split(' ').at(-1) ?? [])
-  return [...new Set(units)].filter((unit) => !right.has(unit)).sort()
-}
-
-/** Numbers that stand in the texts, as forms that a judge accepts. */
-export function numbersIn(text: string): number[] {
-  return findNumbers(text).map(({ value }) => value)
+  return world.moneyUnits.filter((unit) => !right.has(unit))
 }
 
 /** An invented country; evaluations and training never meet in one. */
