@@ -42,7 +42,7 @@ export const chatmlTemplate = `{%- if tools %}
 {%- endif %}
 {%- for message in messages %}
     {%- if not (tools and loop.first and message.role == 'system') %}
-        {{- '<|im_start|>' + message.role + '\\n' + message.content }}
+        {{- '<|im_start|>' + message.role + '\\n' + (message.content or '') }}
         {%- for call in message.tool_calls or [] %}
             {{- '\\n' if message.content or not loop.first else '' }}
             {{- '<tool_call>\\n{"name": ' + (call.function.name | tojson) }}
