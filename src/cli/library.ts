@@ -22,7 +22,8 @@ import type {
   RewardModel,
   ScoreOptions,
 } from '../infer/index.js'
-import type { StartOptions } from '../recipes/start.js'
+import type { SpeedrunPreset } from '../recipes/speedrun/presets.js'
+import type { SpeedrunOptions, SpeedrunResult } from '../recipes/speedrun/speedrun.js'
 import type { ChatMessage, SaveTokenizerOptions, Tokenizer, TrainBpeOptions } from '../text/index.js'
 import type {
   DpoOptions,
@@ -49,7 +50,8 @@ export interface Library {
   verifyData(dir: string, signal?: AbortSignal): Promise<void>
   /** Functions for what people said of answers. */
   labels(): Promise<typeof import('../data/labels/index.js')>
-  start(options: StartOptions): Promise<PretrainResult>
+  speedrun(options: SpeedrunOptions): Promise<SpeedrunResult>
+  speedrunPresets(): Promise<readonly SpeedrunPreset[]>
   pretrain(options: PretrainOptions): Promise<PretrainResult>
   resumePretrain(dir: string, options: RunOptions & { readonly steps?: number }): Promise<PretrainResult>
   presets(): Promise<readonly Preset[]>
@@ -92,7 +94,9 @@ export const library: Library = {
   readDataCard: async (dir) => (await import('../data/build/index.js')).readCard(dir),
   verifyData: async (...values) => (await import('../data/build/index.js')).verifyData(...values),
   labels: () => import('../data/labels/index.js'),
-  start: async (options) => (await import('../recipes/start.js')).start(options),
+  speedrun: async (options) => (await import('../recipes/speedrun/speedrun.js')).speedrun(options),
+  speedrunPresets: async () =>
+    Object.values((await import('../recipes/speedrun/presets.js')).speedrunPresets),
   pretrain: async (options) =>
     (await import('../train/index.js')).pretrain({ ...options, ...(await sampling()) }),
   resumePretrain: async (dir, options) =>

@@ -17,7 +17,7 @@ import { addReport } from './report.js'
 import { addReward } from './reward.js'
 import { addScore } from './score.js'
 import { addSft } from './sft.js'
-import { addStart } from './start.js'
+import { addSpeedrun, addStart } from './speedrun.js'
 import { addTokenizer } from './tokenizer.js'
 
 /** Runs a command, `argv` without the program's name, and returns the exit code. Never throws. */
@@ -54,6 +54,7 @@ function createProgram(context: Context): Command {
       getErrHasColors: () => false,
     })
   addStart(program, context)
+  addSpeedrun(program, context)
   addPretrain(program, context)
   addSft(program, context)
   addReward(program, context)

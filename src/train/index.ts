@@ -1,3 +1,4 @@
+export { withChatTokens } from './chat-tokens.js'
 export { type Progress, readProgress } from './checkpoint.js'
 export { type DpoOptions, type DpoResult, dpo } from './dpo.js'
 export { type DpoRecipe, dpoSchema } from './dpo-recipe.js'
@@ -5,7 +6,6 @@ export { TrainError } from './errors.js'
 export type { EvalEvent, OnEvent, StepEvent, TrainEvent } from './events.js'
 export { type GrpoOptions, type GrpoResult, grpo } from './grpo.js'
 export { type GrpoRecipe, type GrpoRecipeInput, grpoSchema } from './grpo-recipe.js'
-export { measureStep } from './measure-speed.js'
 export {
   type PpoOptions,
   type PpoRecipe,

@@ -1,0 +1,99 @@
+/** `athanor speedrun`: the whole road in one command; `athanor start`: the same with nothing to choose. */
+import type { Command } from 'commander'
+import type { SpeedrunOptions, SpeedrunResult } from '../recipes/speedrun/speedrun.js'
+import { addVerb, type Context, commandName, shellWord } from './context.js'
+import { duration, table } from './format.js'
+import { interruptible } from './interrupt.js'
+import { seed, several, text, threads } from './numbers.js'
+import { printResult } from './output.js'
+import { createReporter } from './reporter.js'
+
+interface Flags extends Pick<SpeedrunOptions, 'preset' | 'corpus' | 'seed' | 'threads'> {
+  readonly out: string
+  readonly resume?: boolean
+  readonly json?: boolean
+  readonly listPresets?: boolean
+}
+
+export function addSpeedrun(program: Command, context: Context): void {
+  const verb = addVerb(
+    program,
+    'speedrun',
+    'from raw text to an aligned assistant and its report card, in one run',
+    [
+      'athanor speedrun --out runs/tiny',
+      'athanor speedrun --preset small --corpus notes/ --out runs/small',
+      'athanor speedrun --out runs/small --resume',
+      'athanor speedrun --list-presets',
+    ],
+  )
+    .option('--preset <name>', 'how large: tiny, small or base (default: tiny)', text)
+    .option('--corpus <path...>', 'text of your own, added to the pretraining text', several)
+    .option('--resume', 'go on with an interrupted run in --out')
+    .option('--list-presets', 'show the presets and end')
+  shared(verb.option('--out <dir>', 'folder for everything the run makes', 'runs/speedrun')).action(
+    async ({ resume, listPresets, json, ...options }: Flags) => {
+      if (listPresets) {
+        const presets = await context.library.speedrunPresets()
+        const lines = table(presets.map(({ name, summary }) => [name, summary] as const))
+        return printResult(
+          context.io,
+          json,
+          presets.map(({ name, summary }) => ({ name, summary })),
+          lines,
+        )
+      }
+      return runSpeedrun(context, { ...options, resume: resume ? 'must' : 'never' }, json)
+    },
+  )
+}
+
+export function addStart(program: Command, context: Context): void {
+  const verb = addVerb(
+    program,
+    'start',
+    'make a small assistant of the World Factbook, from raw text, and show what each stage gave',
+    ['athanor start', 'athanor start --corpus my.txt --out runs/mine'],
+  )
+    .option('--corpus <path...>', 'text of your own, added to the pretraining text', several)
+    .option('--out <dir>', 'folder of the run; an interrupted one goes on', 'runs/start')
+  shared(verb).action(({ json, ...options }: Flags) =>
+    runSpeedrun(context, { ...options, resume: 'auto' }, json),
+  )
+}
+
+function shared(verb: Command): Command {
+  return verb
+    .option('--seed <n>', 'decides everything random', seed)
+    .option('--threads <n>', 'CPU threads (default: all cores)', threads)
+    .option('--json', 'print the result as JSON')
+}
+
+async function runSpeedrun({ io, library }: Context, options: SpeedrunOptions, json: boolean | undefined) {
+  const reporter = createReporter(io, { json })
+  const command = commandName(io.env)
+  try {
+    const result = await interruptible(
+      io,
+      {
+        stopping: 'stopping after this step and saving',
+        stopped: () =>
+          `stopped; everything done so far is kept. Go on with\n  ${command} speedrun --out ${shellWord(options.out)} --resume`,
+      },
+      (signal) => library.speedrun({ ...options, signal, onEvent: reporter.onEvent }),
+      { isWhole: ({ finished }) => finished },
+    )
+    reporter.close()
+    printResult(io, json, result, summary(result, command))
+  } finally {
+    reporter.close()
+  }
+}
+
+function summary({ model, report, seconds }: SpeedrunResult, command: string): string {
+  const rows: [string, string][] = [['time', duration(seconds)]]
+  if (model !== undefined) rows.unshift(['assistant', model])
+  if (report) rows.push(['report', report.html])
+  const talk = model === undefined ? '' : `Talk to it:\n  ${command} chat --model ${shellWord(model)}\n`
+  return `${table(rows)}\n${talk}`
+}

@@ -1,0 +1,17 @@
+import { AthanorError } from '../errors.js'
+
+/** A recipe cannot be run as asked. */
+export class RecipeError extends AthanorError {
+  constructor(
+    code:
+      | 'recipe/exists'
+      | 'recipe/missing'
+      | 'recipe/plan'
+      | 'recipe/journal'
+      | 'recipe/preset'
+      | 'recipe/stopped',
+    message: string,
+  ) {
+    super(code, message)
+  }
+}
