@@ -390,16 +390,31 @@ test('eval perplexity prints what it measured', async () => {
   expect((await athanor(argv, functions)).out).toContain('bits per byte  1.2000')
 })
 
-test('start hands its flags to the recipe', async () => {
-  let given: unknown
-  const { code } = await athanor(
-    'start --data my.txt --out o --minutes 0.5 --seed 2 --threads 1'.split(' '),
-    {
-      start: async ({ signal, onEvent, ...options }) => {
-        given = options
-        return result
-      },
+test('start and speedrun hand their flags to the recipe', async () => {
+  const given: unknown[] = []
+  const done: SpeedrunResult = {
+    dir: 'o',
+    model: 'o/ppo',
+    report: { markdown: 'o/report.md', html: 'o/report.html', json: 'o/report.json' },
+    finished: true,
+    seconds: 61,
+  }
+  const functions: Partial<Library> = {
+    speedrun: async ({ signal, onEvent, ...options }) => {
+      given.push(options)
+      return done
     },
-  )
-  expect([code, given]).toEqual([0, { data: ['my.txt'], out: 'o', minutes: 0.5, seed: 2, threads: 1 }])
+  }
+  const started = await athanor('start --corpus my.txt --out o --seed 2 --threads 1'.split(' '), functions)
+  expect(started.code).toBe(0)
+  expect(started.out).toContain('chat --model o/ppo')
+  expect(started.out).toContain('o/report.html')
+  await athanor('speedrun --preset small --out o'.split(' '), functions)
+  await athanor('speedrun --out o --resume'.split(' '), functions)
+  expect(given).toEqual([
+    { corpus: ['my.txt'], out: 'o', seed: 2, threads: 1, resume: 'auto' },
+    { preset: 'small', out: 'o', resume: 'never' },
+    { out: 'o', resume: 'must' },
+  ])
+  expect(JSON.parse((await athanor(['speedrun', '--json'], functions)).out)).toEqual(done)
 })

@@ -270,9 +270,9 @@ async function prepareRows(
     const encoded: EncodedChat[] = []
     const onSkip = (skip: { file: string; line: number; reason: string }) =>
       onEvent({ type: 'warning', text: `${skip.file}:${skip.line} was passed over: ${skip.reason}` })
-    for await (const { messages } of readDialogues(paths, { onSkip, limit: recipe.maxSkipped })) {
+    for await (const { messages, tools } of readDialogues(paths, { onSkip, limit: recipe.maxSkipped })) {
       signal?.throwIfAborted()
-      encoded.push(chat.encode(messages))
+      encoded.push(chat.encode(messages, tools ? { tools } : {}))
       if (encoded.length % 1000 === 0)
         onEvent({ type: 'progress', label: 'reading dialogues', done: encoded.length, unit: 'dialogues' })
     }
