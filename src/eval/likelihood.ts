@@ -42,9 +42,9 @@ export interface LikelihoodOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
-/** Tokens and attention scores of a batch at most: what keeps memory near a quarter of a gigabyte. */
-const BATCH_TOKENS = 4096
-const BATCH_SCORES = 2 ** 26
+/** Tokens and attention scores of a batch at most: what keeps memory within a few hundred megabytes beside the weights. */
+const BATCH_TOKENS = 2048
+const BATCH_SCORES = 2 ** 24
 const CHUNK_LOGITS = 2 ** 22
 
 /** A part of a request that fits in the context: its tokens are `ids`, those from `from` on are scored. */
