@@ -26,6 +26,8 @@ export async function* readCsv(input: Input, options: CsvOptions): AsyncGenerato
   let rest = ''
   let line = 1
   let count = 0
+  /** What comes until the next line end belongs to a row that was given up. */
+  let dropping = false
   let items: Item[] = []
 
   const skip = (code: 'malformed' | 'no-text' | 'too-large' | 'empty', reason: string): void => {
@@ -56,6 +58,12 @@ export async function* readCsv(input: Input, options: CsvOptions): AsyncGenerato
   }
   const read = (isLast: boolean): void => {
     let at = 0
+    if (dropping) {
+      const end = rest.indexOf('\n')
+      at = end < 0 ? rest.length : end + 1
+      dropping = end < 0
+      if (!dropping) line++
+    }
     while (at < rest.length) {
       if (delimiter === undefined || quotes === undefined) {
         const end = rest.indexOf('\n')
@@ -67,7 +75,7 @@ export async function* readCsv(input: Input, options: CsvOptions): AsyncGenerato
       if (!row) {
         if (rest.length - at <= options.maxRecordBytes) break
         const end = rest.indexOf('\n', at)
-        // A line without an end is dropped as it comes.
+        dropping = end < 0
         row = { cells: [], next: end < 0 ? rest.length : end + 1, wrong: 'too-large' }
       }
       if (row.wrong === 'too-large' || row.next - at > options.maxRecordBytes) {

@@ -1,172 +1,267 @@
-import { Readability } from '@mozilla/readability'
-import { parseHTML } from 'linkedom'
+import { Parser } from 'htmlparser2'
 
 export interface HtmlText {
   readonly title: string
-  /** Paragraphs, headings and list items on lines of their own. */
+  /** Paragraphs apart from one another by an empty line; list items and rows of tables on lines of their own. */
   readonly text: string
   readonly language?: string
 }
 
-/** Pages beyond these take minutes or the whole stack, and are no prose. */
-const MAX_ELEMENTS = 200_000
-const MAX_DEPTH = 500
+/** Pages beyond these are no prose. */
+const MAX_ELEMENTS = 500_000
+const MAX_DEPTH = 1000
 
-const BLOCKS = new Set(
-  `ADDRESS ARTICLE ASIDE BLOCKQUOTE BODY CAPTION DD DETAILS DIV DL DT FIELDSET FIGCAPTION FIGURE FOOTER FORM H1 H2 H3 H4 H5 H6
-  HEADER HR LI MAIN NAV OL P PRE SECTION SUMMARY TABLE TBODY TFOOT THEAD TR UL`.split(/\s+/),
-)
-/** Blocks that stand apart from what is around them by an empty line. */
-const PARAGRAPHS = new Set(
-  `ARTICLE BLOCKQUOTE DIV DL FIGURE H1 H2 H3 H4 H5 H6 MAIN OL P PRE SECTION TABLE UL`.split(/\s+/),
-)
-const SILENT = new Set(
-  `AUDIO BUTTON CANVAS HEAD IFRAME INPUT LINK META NOSCRIPT OBJECT SCRIPT SELECT STYLE SVG TEMPLATE TEXTAREA VIDEO`.split(
-    /\s+/,
-  ),
-)
-/** Around the content when no main part of the page can be told. */
-const FRAME = new Set(['ASIDE', 'FOOTER', 'FORM', 'HEADER', 'NAV'])
+const set = (names: string): ReadonlySet<string> => new Set(names.trim().split(/\s+/))
+const BLOCKS = set(`
+  address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer form h1 h2
+  h3 h4 h5 h6 header hgroup hr legend li main nav ol p pre section summary table tbody tfoot thead tr ul`)
+const LINES = set('li tr dt dd caption summary')
+const SILENT = set(`
+  audio button canvas datalist iframe math noscript object option script select style svg template textarea title video`)
+/** Never the main text. */
+const BESIDE = set('aside footer nav')
+
+/** A run of text without a block in it. */
+interface Block {
+  text: string
+  readonly isHeading: boolean
+  /** An item of a list or a row of a table: it goes on the line after the one before it. */
+  readonly isLine: boolean
+  readonly isBeside: boolean
+  /** How much text it is, and how much of that is in links. */
+  weight: number
+  linkWeight: number
+}
 
 /**
- * The main text of a page, without menus, footers and scripts (Mozilla's Readability; where it finds no article, all of the
- * page but its frame).
+ * The main text of a page, without menus, footers and scripts: long runs of text with few links are taken, short ones when they
+ * stand between those. After jusText (Pomikálek 2011, "Removing boilerplate and duplicate content from web corpora", chapter 3),
+ * without its lists of stop words, so that it serves all languages; in one pass, whose cost grows with the length of the page
+ * only. A page that is short altogether is taken whole, but for its frame.
  *
- * @throws RangeError when the page is too large or too deep for it
+ * @throws RangeError when the page has more elements than any that is written for people
  */
-export function mainText(page: string): HtmlText {
-  const html = withoutScripts(page)
-  const tags = countTags(html)
-  if (tags.count > MAX_ELEMENTS) throw new RangeError(`the page has more than ${MAX_ELEMENTS} elements`)
-  if (tags.depth > MAX_DEPTH)
-    throw new RangeError(`its elements lie more than ${MAX_DEPTH} deep in one another`)
-  // A page without <html> would leave linkedom without a body.
-  const { document } = parseHTML(/<html[\s>]/i.test(html) ? html : `<html><body>${html}</body></html>`)
-  const language = document.documentElement?.getAttribute('lang')?.trim()
-  const pageTitle = squeeze(document.querySelector('title')?.textContent ?? '')
-  const whole = document.body ? textOf(document.body as unknown as HtmlNode, FRAME) : ''
-  // It alters the document, so what has to be read of that is read before.
-  const article = new Readability<HtmlNode>(document as unknown as globalThis.Document, {
-    charThreshold: 200,
-    serializer: (node) => node as unknown as HtmlNode,
-  }).parse()
-  const found = article?.content ? textOf(article.content) : ''
+export function mainText(html: string): HtmlText {
+  const { blocks, title, heading, language } = parse(html)
+  const isGood = classify(blocks)
+  const chosen = blocks.filter((_, index) => isGood[index])
+  const kept = chosen.length > 0 ? chosen : blocks.filter((block) => !block.isBeside && !isMostlyLinks(block))
+  let text = ''
+  let wasLine = false
+  for (const { text: words, isLine } of kept) {
+    text += text === '' ? words : (isLine && wasLine ? '\n' : '\n\n') + words
+    wasLine = isLine
+  }
   return {
-    title: squeeze(article?.title ?? '') || pageTitle,
-    text: found || whole,
+    // Sites add their names to the title of a page.
+    title: heading !== '' && title.includes(heading) ? heading : title || heading,
+    text,
     ...(language && { language }),
   }
 }
 
-/** What is needed of a DOM node here. */
-interface HtmlNode {
-  readonly nodeType: number
-  readonly nodeName: string
-  readonly textContent: string | null
-  readonly childNodes: ArrayLike<HtmlNode>
+function parse(html: string): {
+  blocks: Block[]
+  title: string
+  heading: string
+  language: string | undefined
+} {
+  const blocks: Block[] = []
+  let block: Block | undefined
+  /** Of the block: put together at its end, since asking a growing string for its end is slow. */
+  let parts: string[] = []
+  let breaks = 0
+  let title = ''
+  let heading = ''
+  let language: string | undefined
+  let elements = 0
+  let depth = 0
+  let silent = 0
+  let beside = 0
+  let links = 0
+  let preformatted = 0
+  let inTitle = false
+  let inHeading = 0
+  let space = false
+  /** The next block begins an item of a list. */
+  let item = false
+  let line = false
+
+  const flush = (): void => {
+    if (block) {
+      block.text = parts.join('').trimEnd()
+      if (block.isHeading && heading === '') heading = block.text
+      if (block.text !== '') blocks.push(block)
+    }
+    block = undefined
+    parts = []
+    space = false
+    breaks = 0
+  }
+  const write = (text: string): void => {
+    if (!block) {
+      block = {
+        text: '',
+        isHeading: inHeading > 0,
+        isLine: line,
+        isBeside: beside > 0,
+        weight: 0,
+        linkWeight: 0,
+      }
+      if (item) parts.push('- ')
+      item = false
+    } else if (breaks > 0) parts.push('\n')
+    else if (space) parts.push(' ')
+    space = false
+    breaks = 0
+    parts.push(text)
+    const weight = weigh(text)
+    block.weight += weight
+    if (links > 0) block.linkWeight += weight
+  }
+  const parser = new Parser(
+    {
+      onopentag(name, attributes) {
+        depth++
+        if (++elements > MAX_ELEMENTS || depth > MAX_DEPTH) {
+          throw new RangeError(
+            `it has more than ${MAX_ELEMENTS} elements, or more than ${MAX_DEPTH} in one another`,
+          )
+        }
+        if (name === 'html') language ??= attributes.lang?.trim()
+        if (name === 'title' && silent === 0 && title === '') inTitle = true
+        if (SILENT.has(name)) silent++
+        if (BLOCKS.has(name)) {
+          flush()
+          line = LINES.has(name) || (line && name === 'p')
+          if (name === 'li') item = true
+        }
+        if (BESIDE.has(name)) beside++
+        if (name === 'a') links++
+        if (name === 'pre') preformatted++
+        if (/^h[1-6]$/.test(name)) inHeading++
+        if (name === 'br' && block) {
+          // Two of them are how old pages part paragraphs.
+          if (++breaks === 2) flush()
+        }
+        if (name === 'td' || name === 'th') space = true
+      },
+      ontext(text) {
+        if (inTitle) title += text
+        if (silent > 0) return
+        if (preformatted > 0) {
+          if (block || text.trim() !== '') write(text)
+          return
+        }
+        const words = squeeze(text)
+        if (words === '') {
+          space = true
+          return
+        }
+        if (isSpace(text.charCodeAt(0))) space = true
+        write(words)
+        space = isSpace(text.charCodeAt(text.length - 1))
+      },
+      onclosetag(name) {
+        depth--
+        if (name === 'title') inTitle = false
+        if (SILENT.has(name)) silent--
+        if (BLOCKS.has(name)) {
+          flush()
+          if (LINES.has(name)) {
+            line = false
+            item = false
+          }
+        }
+        if (BESIDE.has(name)) beside--
+        if (name === 'a') links--
+        if (name === 'pre') preformatted--
+        if (/^h[1-6]$/.test(name)) inHeading--
+      },
+    },
+    { decodeEntities: true, recognizeSelfClosing: false },
+  )
+  parser.end(html)
+  flush()
+  return { blocks, title: squeeze(title), heading, language }
 }
 
-function textOf(root: HtmlNode, without?: ReadonlySet<string>): string {
-  let text = ''
-  /** Line ends to come before the next character. */
-  let lines = 0
-  let space = false
-  const breakLine = (count: number): void => {
-    lines = Math.max(lines, count)
-    space = false
+/** Below it a run of text says too little to be judged by itself; from the second on it is certainly prose. */
+const SHORT = 70
+const LONG = 200
+const MAX_LINKS = 0.2
+/** Encyclopedias link much of their prose. */
+const MAX_LINKS_LONG = 0.45
+/** Between a heading and the text that it is of. */
+const HEADING_REACH = 200
+
+type Kind = 'good' | 'bad' | 'short' | 'near'
+
+function classify(blocks: readonly Block[]): boolean[] {
+  const kinds = blocks.map(kindOf)
+  // What is neither clearly prose nor clearly not goes with its neighbours, first without regard to one another.
+  const before = neighbours(kinds, (kind) => kind === 'good' || kind === 'bad')
+  const after = neighbours([...kinds].reverse(), (kind) => kind === 'good' || kind === 'bad').reverse()
+  const settled = kinds.map((kind, i): Kind => {
+    if (kind === 'good' || kind === 'bad') return kind
+    const sides = [before[i] ?? 'bad', after[i] ?? 'bad']
+    if (kind === 'near') return sides.includes('good') || !kinds.includes('good') ? 'good' : 'bad'
+    return sides[0] === sides[1] ? sides[0]! : 'near'
+  })
+  // A short run between prose and no prose goes with a longer one that has turned out to be prose.
+  const nearBefore = neighbours(settled, (kind) => kind !== 'near')
+  const nearAfter = neighbours([...settled].reverse(), (kind) => kind !== 'near').reverse()
+  const good = settled.map((kind, i) =>
+    kind === 'near' ? nearBefore[i] === 'good' && nearAfter[i] === 'good' : kind === 'good',
+  )
+  // A heading belongs to the prose that follows it.
+  let reach = Number.POSITIVE_INFINITY
+  for (let i = blocks.length - 1; i >= 0; i--) {
+    const { isHeading, isBeside, weight } = blocks[i]!
+    if (good[i]) reach = 0
+    else if (isHeading && !isBeside && reach <= HEADING_REACH && !isMostlyLinks(blocks[i]!)) good[i] = true
+    else reach += weight
   }
-  const write = (words: string): void => {
-    if (text !== '' && lines > 0) text += '\n'.repeat(lines)
-    else if (space && text !== '') text += ' '
-    lines = 0
-    space = false
-    text += words
+  return good
+}
+
+function kindOf(block: Block): Kind {
+  const { weight, isBeside, text } = block
+  if (isBeside || isMostlyLinks(block) || /^\s*(©|copyright\b|\(c\) \d{4})/i.test(text)) return 'bad'
+  if (weight < SHORT) return block.linkWeight > 0 ? 'bad' : 'short'
+  return weight >= LONG ? 'good' : 'near'
+}
+
+function isMostlyLinks({ weight, linkWeight }: Block): boolean {
+  return linkWeight > (weight >= LONG ? MAX_LINKS_LONG : MAX_LINKS) * weight
+}
+
+/** For each place the last kind before it that `counts`. */
+function neighbours(kinds: readonly Kind[], counts: (kind: Kind) => boolean): (Kind | undefined)[] {
+  let last: Kind | undefined
+  return kinds.map((kind) => {
+    const found = last
+    if (counts(kind)) last = kind
+    return found
+  })
+}
+
+/** Characters, one of Chinese, Japanese or Korean being worth three letters. */
+function weigh(text: string): number {
+  let weight = text.length
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code >= 0x2e80 && code < 0xfb00) weight += 2
   }
-  const visit = (node: HtmlNode, preformatted: boolean): void => {
-    if (node.nodeType === 3) {
-      const value = node.textContent ?? ''
-      if (preformatted) {
-        if (value !== '') write(value)
-        return
-      }
-      const words = squeeze(value)
-      if (words === '') {
-        if (value !== '') space = true
-        return
-      }
-      if (/^[ \t\n\r\f]/.test(value)) space = true
-      write(words)
-      space = /[ \t\n\r\f]$/.test(value)
-      return
-    }
-    if (node.nodeType !== 1) return
-    const name = node.nodeName.toUpperCase()
-    if (SILENT.has(name) || without?.has(name)) return
-    if (name === 'BR') {
-      lines = Math.min(2, lines + 1)
-      space = false
-      return
-    }
-    const gap = PARAGRAPHS.has(name) ? 2 : BLOCKS.has(name) ? 1 : 0
-    if (gap > 0) breakLine(gap)
-    if (name === 'LI') {
-      write('- ')
-      lines = 0
-    }
-    // Cells of a row stand apart from one another.
-    if (name === 'TD' || name === 'TH') space = true
-    for (const child of Array.from(node.childNodes)) visit(child, preformatted || name === 'PRE')
-    if (gap > 0) breakLine(gap)
-  }
-  visit(root, false)
-  // A list item that holds a paragraph begins its line with it.
-  return text
-    .replaceAll(/^- \n+/gm, '- ')
-    .replaceAll(/[ \t]+$/gm, '')
-    .trim()
+  return weight
 }
 
 function squeeze(text: string): string {
   return text.replaceAll(/[ \t\n\r\f]+/g, ' ').replaceAll(/^ | $/g, '')
 }
 
-/** Scripts are often most of a page; left in, they would be parsed for nothing, and counted as elements. */
-function withoutScripts(html: string): string {
-  const opening = /<(script|style)(?=[\s>/])/gi
-  let kept = ''
-  let at = 0
-  for (let match = opening.exec(html); match; match = opening.exec(html)) {
-    const closing = new RegExp(`</${match[1]}`, 'gi')
-    closing.lastIndex = opening.lastIndex
-    kept += html.slice(at, match.index)
-    const close = closing.exec(html)
-    const end = close ? html.indexOf('>', close.index) : -1
-    at = end < 0 ? html.length : end + 1
-    if (end < 0) break
-    opening.lastIndex = at
-  }
-  return kept + html.slice(at)
-}
-
-const VOID =
-  /^(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|td|tr|th|dt|dd|option)$/i
-
-/** An upper bound for how many elements there are and how deep they lie, without building them. */
-function countTags(html: string): { count: number; depth: number } {
-  let count = 0
-  let depth = 0
-  let deepest = 0
-  for (const [, close, name] of html.matchAll(/<(\/?)([a-zA-Z][a-zA-Z0-9]*)/g)) {
-    if (VOID.test(name!)) {
-      count++
-    } else if (close) {
-      depth = Math.max(0, depth - 1)
-    } else {
-      count++
-      deepest = Math.max(deepest, ++depth)
-    }
-  }
-  return { count, depth: deepest }
+function isSpace(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13 && code !== 11)
 }
 
 /**

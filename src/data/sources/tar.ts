@@ -55,9 +55,23 @@ export async function* readTar(input: Input): AsyncGenerator<TarEntry> {
         const name = pax.get('path') ?? longName ?? headerName(header)
         const isSparse = type === 'S' || [...pax.keys()].some((key) => key.startsWith('GNU.sparse'))
         const end = reader.offset + size
-        const open = (): AsyncIterable<Buffer> => content(reader, end, input, start)
+        // Whoever reads the entry is told when it ends too early; that is told once.
+        let isTold = false
+        const open = async function* (): AsyncGenerator<Buffer> {
+          try {
+            while (reader.offset < end) {
+              const chunk = await reader.some(end - reader.offset)
+              if (chunk.length === 0) throw ended(input, start)
+              yield chunk
+            }
+          } catch (error) {
+            isTold = true
+            throw error
+          }
+        }
         const entry = nested(input, name, String(index), open)
         yield { name, kind: isSparse ? 'other' : kindOf(type, name), size, index, input: entry }
+        if (isTold) return
         await reader.skip(end - reader.offset)
         if (reader.offset < end) throw ended(input, start)
         index++
@@ -68,19 +82,6 @@ export async function* readTar(input: Input): AsyncGenerator<TarEntry> {
     }
   } finally {
     await reader.close()
-  }
-}
-
-async function* content(
-  reader: ByteReader,
-  end: number,
-  input: Input,
-  start: number,
-): AsyncGenerator<Buffer> {
-  while (reader.offset < end) {
-    const chunk = await reader.some(end - reader.offset)
-    if (chunk.length === 0) throw ended(input, start)
-    yield chunk
   }
 }
 

@@ -73,10 +73,9 @@ export class Fetcher {
       this.#signal.throwIfAborted()
       if (error instanceof AddressRefused) return without('refused', error.message)
       if (error instanceof TooLarge) return without('too-large', error.message)
-      const message =
-        (error as Error).name === 'TimeoutError'
-          ? `no answer within ${this.#spec.timeout} ms`
-          : causeOf(error)
+      // The crawl itself has not been aborted, so what was is this one request.
+      const isLate = /^(Timeout|Abort)Error$/.test((error as Error).name)
+      const message = isLate ? `no answer within ${this.#spec.timeout} ms` : causeOf(error)
       return without('unreadable', message)
     }
   }

@@ -1,4 +1,4 @@
-import { parseHTML } from 'linkedom'
+import { Parser } from 'htmlparser2'
 import { DataError } from '../../document.js'
 
 const MAX_LINKS = 5000
@@ -12,21 +12,26 @@ export interface PageLinks {
 /** Where a page links to (http and https, each once, in order), and what its meta elements and the `X-Robots-Tag` ask for. */
 export function findLinks(html: string, url: URL, robotsTag: string): PageLinks {
   let asked = robotsTag
-  const links = new Set<string>()
-  const { document } = parseHTML(html)
-  for (const meta of document.querySelectorAll('meta[name]')) {
-    if (meta.getAttribute('name')?.toLowerCase() === 'robots')
-      asked += `,${meta.getAttribute('content') ?? ''}`
-  }
+  let base = url
+  const found: string[] = []
+  const parser = new Parser({
+    onopentag(name, attributes) {
+      if (name === 'meta' && attributes.name?.toLowerCase() === 'robots')
+        asked += `,${attributes.content ?? ''}`
+      // Only the first counts.
+      if (name === 'base' && base === url) base = parseUrl(attributes.href ?? '', url) ?? url
+      if ((name === 'a' || name === 'area') && attributes.href !== undefined && found.length < MAX_LINKS) {
+        if (!/\bnofollow\b/i.test(attributes.rel ?? '')) found.push(attributes.href)
+      }
+    },
+  })
+  parser.end(html)
   const rules = asked.toLowerCase().split(/[\s,;:]+/)
-  if (!rules.includes('nofollow') && !rules.includes('none')) {
-    const base = parseUrl(document.querySelector('base[href]')?.getAttribute('href') ?? '', url) ?? url
-    for (const link of document.querySelectorAll('a[href], area[href]')) {
-      if (links.size >= MAX_LINKS) break
-      if (/\bnofollow\b/i.test(link.getAttribute('rel') ?? '')) continue
-      const target = parseUrl(link.getAttribute('href') ?? '', base)
-      if (target) links.add(target.href)
-    }
+  const isFollowed = !rules.includes('nofollow') && !rules.includes('none')
+  const links = new Set<string>()
+  for (const href of isFollowed ? found : []) {
+    const target = parseUrl(href, base)
+    if (target) links.add(target.href)
   }
   return { links: [...links], noIndex: rules.includes('noindex') || rules.includes('none') }
 }
