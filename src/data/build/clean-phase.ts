@@ -107,6 +107,8 @@ interface InputBatch extends CleanBatch {
 
 /** The documents of all sources in batches that depend on the input and the cursor only. */
 async function* readBatches({ config, state, signal }: PhaseOptions): AsyncGenerator<InputBatch> {
+  // Small shards need small batches: a shard is only closed between two.
+  const batchUnits = Math.min(BATCH_UNITS, config.shardBytes)
   for (let source = state.cursor.source; source < config.sources.length; source++) {
     const { spec } = config.sources[source]!
     const after = source === state.cursor.source ? state.cursor.position : undefined
@@ -123,7 +125,7 @@ async function* readBatches({ config, state, signal }: PhaseOptions): AsyncGener
       documents.push({ id, title, text, url, licence, language })
       position = here
       units += text.length
-      if (units < BATCH_UNITS && documents.length < BATCH_DOCUMENTS) continue
+      if (units < batchUnits && documents.length < BATCH_DOCUMENTS) continue
       yield { source, documents, position, skips, last: false }
       documents = []
       skips = []

@@ -32,7 +32,11 @@ export function openPool<I, O>(threads: number, role: string, setup: unknown): P
     while (waiting.length > 0 && idle.length > 0) idle.pop()!.postMessage(waiting.shift())
   }
   for (let i = 0; i < threads; i++) {
-    const worker = new Worker(workerUrl(), { workerData: { role, setup } })
+    const worker = new Worker(workerUrl(), {
+      workerData: { role, setup },
+      // Flags of the main thread, such as --input-type, are not for a file.
+      execArgv: [],
+    })
     worker.on('message', (reply: Reply<O>) => {
       const promise = pending.get(reply.id)
       pending.delete(reply.id)

@@ -26,7 +26,7 @@ export interface Scrubbed {
 
 // A local part of at most 64 characters (RFC 5321), so that a long run of letters cannot make the search quadratic.
 const EMAIL =
-  /(?<![\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-])[a-z0-9](?:[a-z0-9.!#$%&'*+/=?^_`{|}~-]{0,62}[a-z0-9_+-])?@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,6}[a-z]{2,24}(?![a-z0-9])/giu
+  /(?<![a-z0-9.!#$%&'*+/=?^_`{|}~-])[a-z0-9](?:[a-z0-9.!#$%&'*+/=?^_`{|}~-]{0,62}[a-z0-9_+-])?@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,6}[a-z]{2,24}(?![a-z0-9])/gi
 const IBAN = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}/g
 const IPV4 = /(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d]|\.\d)/g
 /** Global unicast addresses only: 2000::/3. */
