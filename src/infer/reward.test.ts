@@ -86,7 +86,8 @@ describe('a reward model', () => {
   })
 
   it('is not taken for a language model, nor the other way round', async () => {
-    for (const name of Object.keys(configs)) await expect(loadModel(join(dir, name))).rejects.toThrow()
+    for (const name of Object.keys(configs))
+      await expect(loadModel(join(dir, name))).rejects.toThrow(/describes a reward model/)
     const config = configs.athanor
     const plain = join(dir, 'plain')
     const { configToHf, weightsToHf } = await import('../models/index.js')

@@ -77,6 +77,12 @@ const llamaSchema = z.looseObject({
  */
 export function configFromHf(json: Json, source = 'config.json'): GptConfig {
   const type = modelType(json, source)
+  if (json.num_labels === 1) {
+    throw new ModelError(
+      'config',
+      `${source} describes a reward model, which gives a score and writes no text; ask it with 'athanor score' or loadRewardModel`,
+    )
+  }
   if (type === 'gpt2') return fromGpt2(parse(gpt2Schema, json, source), source)
   if (type === 'athanor') return fromAthanor(json, source)
   return fromLlama(type, parse(llamaSchema, json, source), source)
