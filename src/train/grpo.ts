@@ -3,6 +3,7 @@
  * each other; what is better than its group becomes likelier. Scores come from programs that can tell right from wrong (see
  * `rewards`), from a reward model, or from a function of the caller's.
  */
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Prompt } from '../data/index.js'
 import { LanguageModel, loadRewardModel } from '../infer/index.js'
@@ -73,7 +74,7 @@ export async function grpo(options: GrpoOptions): Promise<GrpoResult> {
       inputs: {
         data: options.data,
         rewards: options.rewards,
-        rewardModel: options.rewardModel === undefined ? undefined : [options.rewardModel],
+        rewardModel: options.rewardModel === undefined ? undefined : [resolve(options.rewardModel)],
       },
     },
     options,
@@ -151,7 +152,7 @@ async function train(stage: StageRun<GrpoRecipe>, options: GrpoOptions): Promise
         signal,
       },
     ).catch((error: unknown) => {
-      if (signal?.aborted) return undefined
+      if (signal?.aborted && error === signal.reason) return undefined
       throw error
     })
     if (!round) break

@@ -8,6 +8,7 @@
  * from it (`learn`). All randomness is a function of (seed, step), and the state is that of the last checkpoint: a run that was
  * stopped goes on as if it had not been, its answers included.
  */
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Prompt } from '../../data/index.js'
 import { LanguageModel, loadRewardModel, type RewardModel } from '../../infer/index.js'
@@ -86,7 +87,7 @@ export async function ppo(options: PpoOptions): Promise<PpoResult> {
       overrides: options.overrides,
       inputs: {
         data: options.data,
-        rewardModel: options.rewardModel === undefined ? undefined : [options.rewardModel],
+        rewardModel: options.rewardModel === undefined ? undefined : [resolve(options.rewardModel)],
         ptxText: options.ptxText,
         ptxDialogues: options.ptxDialogues,
       },
@@ -181,8 +182,8 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
     recipe.klLimit === undefined ? undefined : ((await stage.group('within', reference as never)) as Weights)
   let stoppedAtKl = extra.stoppedAtKl
 
-  const options_ = { temperature: recipe.temperature, vocabulary: tokenizer.vocabSize }
-  const logProbsOf = policyEvaluator(config, device, recipe.minibatchSize, options_)
+  const drawing = { temperature: recipe.temperature, vocabulary: tokenizer.vocabSize }
+  const logProbsOf = policyEvaluator(config, device, recipe.minibatchSize, drawing)
   const valuesOf = valueEvaluator(start.config, device, recipe.minibatchSize)
   const collector = { recipe, policy, reference, logProbsOf, valuesOf, score }
   const learner = createLearner({
@@ -244,7 +245,7 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
       signal,
     }).catch((error: unknown) => {
       // Told to stop in the middle of a round: it will be answered again.
-      if (signal?.aborted) return undefined
+      if (signal?.aborted && error === signal.reason) return undefined
       throw error
     })
     if (!experience) break
