@@ -1,7 +1,14 @@
 /** A judge behind an OpenAI-compatible endpoint. Each pair is shown twice, with the places swapped. */
+import {
+  type ChatUsage,
+  completeChat,
+  createDiskCache,
+  EndpointError,
+  type EndpointOptions,
+  inParallel,
+} from '../../infer/openai/index.js'
 import type { ChatMessage } from '../../text/chat/index.js'
-import { createDiskCache } from './cache.js'
-import { type ChatUsage, completeChat, type EndpointOptions } from './endpoint.js'
+import { EvaluationError } from '../errors.js'
 import type { Comparison, Judge, Judgement } from './judge.js'
 
 export interface OpenAiJudgeOptions extends EndpointOptions {
@@ -55,10 +62,15 @@ export function openAiJudge(options: OpenAiJudgeOptions): OpenAiJudge {
       used.cached++
       return known
     }
-    const { content, usage, requests } = await completeChat(endpoint, body, signal)
+    const { content, usage, requests } = await completeChat(endpoint, body, signal).catch(
+      (error: unknown) => {
+        if (!(error instanceof EndpointError)) throw error
+        throw new EvaluationError('eval/judge', error.message, { cause: error })
+      },
+    )
     used.requests += requests
-    used.promptTokens += usage.promptTokens
-    used.completionTokens += usage.completionTokens
+    used.promptTokens += usage?.promptTokens ?? 0
+    used.completionTokens += usage?.completionTokens ?? 0
     await cache?.set(key, content)
     return content
   }
@@ -115,31 +127,4 @@ function swapped(winner: Judgement['winner']): Judgement['winner'] {
 function agreed(first: Judgement['winner'], second: Judgement['winner']): Judgement['winner'] {
   if (first === undefined || second === undefined) return undefined
   return first === second ? first : 'tie'
-}
-
-/** Work on items, some at a time; the first failure stops the others and is thrown. */
-async function inParallel<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T, signal: AbortSignal) => Promise<R>,
-  signal: AbortSignal | undefined,
-): Promise<R[]> {
-  const stop = new AbortController()
-  const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
-  const results = new Array<R>(items.length)
-  let next = 0
-  const worker = async () => {
-    while (next < items.length) {
-      both.throwIfAborted()
-      const index = next++
-      results[index] = await work(items[index]!, both)
-    }
-  }
-  try {
-    await Promise.all(Array.from({ length: Math.max(1, Math.min(limit, items.length)) }, worker))
-  } catch (error) {
-    stop.abort(error)
-    throw error
-  }
-  return results
 }
