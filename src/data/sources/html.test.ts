@@ -46,7 +46,7 @@ describe('mainText', () => {
     expect(() => mainText('<p>'.repeat(600_000))).toThrow(/elements/)
     expect(mainText(`${'<script>'.repeat(200_000)}`).text).toBe('')
     expect(mainText(`<p>x</p>${'<script '.repeat(200_000)}`).text).toBe('x')
-    expect(mainText(`<p>x</p>${'<'.repeat(1_000_000)}`).text).toContain('x')
+    expect(mainText(`<p>x</p>${'<'.repeat(1_000_000)}`).text.length).toBeGreaterThan(999_999)
     expect(mainText(`<p>${'<b>'.repeat(400)}deep`).text).toContain('deep')
     expect(performance.now() - start).toBeLessThan(20_000)
   })

@@ -56,7 +56,7 @@ export class Fetcher {
         // A redirect is a new request: all that is asked of the first one is asked of it too.
         if (!this.#allowed(url)) return without('refused', `${url.href} is not on the allow-list`)
         const robots = await this.#robotsOf(url)
-        if (!robots.allows(url)) return without('refused', 'robots.txt does not allow it')
+        if (!robots.allows(url)) return without('refused', 'robots.txt does not allow it, or cannot be read')
         const response = await this.#request(url, robots)
         const { status, headers, body } = response
         if (status >= 300 && status < 400 && headers.location !== undefined) {
