@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { AthanorError } from '../errors.js'
 import { caseNames, generationNames } from './cases.js'
+import { dataSizes, measureData } from './data.js'
 import {
   type CaseMeasurement,
   efforts,
@@ -22,12 +23,13 @@ import { findPyTorch } from './pytorch.js'
 import { type BenchResult, report } from './report.js'
 import { printResult } from './table.js'
 
-const sections = [...caseNames, 'generation'] as const
+const sections = [...caseNames, 'generation', 'data'] as const
 type Section = (typeof sections)[number]
 
 interface Options {
   readonly json?: boolean
   readonly quick?: boolean
+  readonly large?: boolean
   readonly threads: number
   readonly only: readonly Section[]
   readonly pytorch: boolean
@@ -35,9 +37,12 @@ interface Options {
 }
 
 const program = new Command('npm run bench --')
-  .description('Measures training: tokens/s, FLOP/s, memory, and PyTorch beside it where it is installed.')
+  .description(
+    'Measures training (tokens/s, FLOP/s, memory, and PyTorch beside it where it is installed), generation and data cleaning.',
+  )
   .option('--json', 'print the result as JSON')
   .option('--quick', 'few and short turns, no torch.compile: to see that everything works')
+  .option('--large', 'clean a gigabyte of text as well: minutes, and as much of the disk')
   .option('--threads <n>', 'threads for each process', parseThreads, availableParallelism())
   .addOption(
     new Option('--only <names>', `with commas between: ${sections.join(', ')}`)
@@ -68,7 +73,9 @@ async function bench({ quick, threads, only, ...options }: Options): Promise<Ben
     for (const name of only.includes('generation') ? generationNames : []) {
       generation.push(...(await measureGeneration(name, settings)))
     }
-    return report(threads, gemm, cases, generation, found)
+    const size = quick ? 'quick' : options.large ? 'large' : 'full'
+    const data = only.includes('data') ? await measureData(dataSizes[size], threads, log) : []
+    return { ...report(threads, gemm, cases, generation, found), data }
   } finally {
     await gemm.peer.stop()
   }

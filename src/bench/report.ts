@@ -1,5 +1,6 @@
 /** From times to the result that `--json` prints. */
 import { type CaseName, PARITY_TOLERANCE } from './cases.js'
+import type { DataResult } from './data.js'
 import type {
   CaseMeasurement,
   GenerationMeasurement,
@@ -58,6 +59,8 @@ export interface TorchCaseResult {
 }
 
 export interface BenchResult {
+  /** Cleaning of synthetic text, by size and mode. */
+  readonly data?: readonly DataResult[]
   /** FLOP/s of fp32 products of 1024 x 1024 matrices: median of all turns' medians. */
   readonly gemmPeak: number
   /** The fastest single call. */

@@ -55,6 +55,19 @@ export function printResult(result: BenchResult): string {
     ])
     blocks.push(align([header, ...lines]))
   }
+  if (result.data !== undefined && result.data.length > 0) {
+    const header = ['data', 'documents', 'kept', 'MB/s', 'seconds', 'CPU seconds', 'memory']
+    const lines = result.data.map((r) => [
+      `${(r.inputBytes / 1e6).toFixed(0)} MB, ${r.mode}`,
+      integer(r.documents),
+      integer(r.kept),
+      (r.bytesPerSecond / 1e6).toFixed(1),
+      r.seconds.toFixed(1),
+      r.cpuSeconds.toFixed(1),
+      megabytes(r.peakMemoryBytes),
+    ])
+    blocks.push(align([header, ...lines]))
+  }
   if (pytorch && 'missing' in pytorch) blocks.push(`PyTorch: not measured: ${pytorch.missing}`)
   if (pytorch && 'training' in pytorch) {
     const cases = Object.entries(pytorch.training)
