@@ -1,3 +1,4 @@
+import { basename, resolve } from 'node:path'
 import { z } from 'zod'
 import { DataError, type Document } from '../document.js'
 
@@ -20,7 +21,7 @@ const names = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)])
 const positive = z.number().int().positive()
 
 const common = {
-  /** How the data card calls it; the path, the first address or the data set's name unless given. */
+  /** How the data card calls it; the last part of the path, the first address or the data set's name unless given. */
   name: z.string().min(1).optional(),
   /** For documents that do not state one themselves. */
   licence: z.string().min(1).optional(),
@@ -151,7 +152,8 @@ export function parseSource(spec: SourceSpec): ParsedSource {
     return { kind: 'huggingFace', name: checked.name ?? checked.hf, spec: checked }
   }
   const checked = check(files, value)
-  return { kind: 'files', name: checked.name ?? [checked.path].flat()[0]!, spec: checked }
+  // Not the whole path: a data card should not tell where on a disk its files lay.
+  return { kind: 'files', name: checked.name ?? basename(resolve([checked.path].flat()[0]!)), spec: checked }
 }
 
 function fromString(spec: string): unknown {
