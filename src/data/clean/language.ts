@@ -43,7 +43,7 @@ const ENGLISH = new Set(
 
 /** Most text is English, and that shows in a twentieth of the time that n-grams take. */
 function isPlainEnglish(sample: string): boolean {
-  const words = sample.split(/\s+/)
+  const words = sample.toLowerCase().split(/\s+/)
   if (words.length < 30) return false
   const different = new Set<string>()
   let count = 0
