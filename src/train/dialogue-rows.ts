@@ -1,0 +1,67 @@
+/** Dialogues as rows of packed tokens, to be learnt. */
+import { type PackedRow, packDialogues, readDialogues } from '../data/index.js'
+import { Rng } from '../rng.js'
+import type { ChatFormat, EncodedChat } from '../text/index.js'
+import { TrainError } from './errors.js'
+import type { OnEvent } from './events.js'
+
+export interface DialogueRowsOptions {
+  readonly data: readonly string[]
+  /** Dialogues to measure on. Default: a part of the data. */
+  readonly heldOut?: readonly string[] | undefined
+  readonly chat: ChatFormat
+  readonly contextLength: number
+  readonly recipe: {
+    readonly heldOutFraction: number
+    readonly maxSkipped: number
+    readonly seed: number
+  }
+  /** Whose tokens are learnt: the assistant's (default) or everybody's. */
+  readonly learn?: 'assistant' | 'all'
+  readonly onEvent: OnEvent
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface DialogueRows {
+  readonly train: readonly PackedRow[]
+  readonly heldOut: readonly PackedRow[]
+}
+
+/** Dialogues as rows, with what could not be used told once for each reason. @throws TrainError, DataError */
+export async function prepareRows({
+  chat,
+  recipe,
+  contextLength,
+  learn = 'assistant',
+  onEvent,
+  signal,
+  ...files
+}: DialogueRowsOptions): Promise<DialogueRows> {
+  const read = async (paths: readonly string[]) => {
+    const encoded: EncodedChat[] = []
+    const onSkip = (skip: { file: string; line: number; reason: string }) =>
+      onEvent({ type: 'warning', text: `${skip.file}:${skip.line} was passed over: ${skip.reason}` })
+    for await (const { messages, tools } of readDialogues(paths, { onSkip, limit: recipe.maxSkipped })) {
+      signal?.throwIfAborted()
+      const dialogue = chat.encode(messages, tools ? { tools } : {})
+      encoded.push(learn === 'all' ? { ...dialogue, mask: dialogue.mask.map(() => 1) } : dialogue)
+      if (encoded.length % 1000 === 0)
+        onEvent({ type: 'progress', label: 'reading dialogues', done: encoded.length, unit: 'dialogues' })
+    }
+    return encoded
+  }
+  const all = await read(files.data)
+  const given = files.heldOut?.length ? await read(files.heldOut) : undefined
+  const order = Rng.seed(recipe.seed)
+    .fork('held-out')
+    .shuffle([...all.keys()])
+  const kept = new Set(given ? [] : order.slice(0, Math.floor(all.length * recipe.heldOutFraction)))
+  const pack = (dialogues: readonly EncodedChat[]) => {
+    const { rows, problems } = packDialogues(dialogues, { contextLength })
+    for (const problem of problems) onEvent({ type: 'warning', text: problem })
+    return rows
+  }
+  const train = pack(all.filter((_, i) => !kept.has(i)))
+  if (train.length === 0) throw new TrainError('data', 'no dialogue has anything to learn from')
+  return { train, heldOut: pack(given ?? all.filter((_, i) => kept.has(i))) }
+}
