@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { toStorageError } from '../atomic.js'
 import type { BuildResult, DataCard, Preview } from '../data/build/index.js'
 import { addVerb, type Context, commandName, shellWord } from './context.js'
+import { addDataLabel } from './data-label.js'
 import { UsageError } from './errors.js'
 import { bytes, grouped, printable, table } from './format.js'
 import { interruptible } from './interrupt.js'
@@ -47,6 +48,7 @@ export function addData(program: Command, context: Context): void {
     .option('--verify', 'read all files and compare their checksums')
     .option('--json', 'print the result as JSON')
     .action((dir: string | undefined, flags: InspectFlags) => inspectVerb(context, dir, flags))
+  addDataLabel(verb, context)
 }
 
 /** The flags that say what is cleaned and how. */

@@ -30,7 +30,12 @@ const vocabulary = Array.from(
 
 function prose(rng: Rng, words: number): string {
   const out = Array.from({ length: words }, (_, i) => {
-    const word = i % 6 === 2 ? 'the' : i % 6 === 4 ? 'of' : vocabulary[rng.integer(vocabulary.length)]!
+    const word =
+      i % 6 === 2
+        ? ['the', 'and', 'was'][Math.floor(i / 6) % 3]!
+        : i % 6 === 4
+          ? ['of', 'with', 'that'][Math.floor(i / 6) % 3]!
+          : vocabulary[rng.integer(vocabulary.length)]!
     return i % 11 === 10 ? `${word}.` : word
   })
   return `${out.join(' ')}.`
