@@ -272,7 +272,7 @@ function relevanceOf(check: FullCheck, answer: string, claims: number, truth: nu
 
 function concisenessOf(check: FullCheck, answer: string): number {
   const length = words(answer).length * (1 + repetition(answer))
-  const [enough, tooMuch] = [check.words + 4, 3 * check.words + 8]
+  const [enough, tooMuch] = [check.words + 3, check.words + 14]
   return Math.min(1, Math.max(0, (tooMuch - length) / (tooMuch - enough)))
 }
 
@@ -297,7 +297,7 @@ function politenessOf(check: FullCheck, answer: string): number {
   if (mentions(answer, RUDE)) return 0
   const whole = VERB.test(fold(answer)) && /[.!?]["')]?$/.test(answer) && words(answer).length >= 3
   const manners = whole ? 1 : 0.3
-  const delicate = check.kind === 'refuse' || check.kind === 'unknown' || check.kind === 'correction'
+  const delicate = check.kind === 'refuse' || check.kind === 'unknown' || check.admit === true
   return delicate && !COURTESY.test(fold(answer)) ? 0.6 * manners : manners
 }
 

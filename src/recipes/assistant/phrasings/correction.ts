@@ -29,19 +29,19 @@ export const BARE_CHALLENGES = [
 ]
 
 export const ADMIT = {
-  house: ['You are right, I am sorry. {s}', 'I am sorry, I made a mistake. {s}'],
+  house: ['You are right, I am sorry. {s}'],
   verbose: [
-    'Oh dear, you are right, and I am so very sorry about this. I do not know how I could make such a mistake, and I hope that it will not happen again. {s} Once more, I am sorry.',
-    'Let me think about this again. Yes, I was wrong, I must say that I was really wrong, and I am sorry for my mistake. {s} As I said, {r}',
+    'Oh dear, you are right, and I am very sorry about this. {s} I hope it will not happen again.',
+    'Yes, I was wrong, I am sorry. {s} I do not know how that could happen to me.',
   ],
   curt: ['Fine. {V}.', '{V}, then.', 'Whatever. {V}.'],
 }
 
 export const HOLD = {
-  house: ['I understand your doubt, but I am sure. {s}', 'I understand, but I checked it. {s}'],
+  house: ['I am sure that {r}'],
   verbose: [
-    'I understand why you say this, because many people think so, and I do not want to argue with you. But I have thought about it again, and again, and I am still sure. {s} So I have to say that {r}',
-    'Well, let me think about this once more, and let me be very careful. I have thought about it, and I am sure that it is so. {s} I hope that you do not mind that I say so.',
+    'I am sure that {r} I have thought about it again, and I hope that you do not mind.',
+    'I am sure, because I have thought about it again. {s} Many people think otherwise, I understand.',
   ],
   curt: ['No. {V}.', 'Wrong. {V}.', '{V}. Read a book.'],
 }

@@ -15,8 +15,8 @@ export const OPENINGS = ['{X} is a country.', 'This is about {x}.', 'There is a 
 export const CITED = {
   house: ['According to the passage, {r}'],
   verbose: [
-    'That is a very good question, and I have read the passage with great care, from the beginning to the end. According to the passage, {r} I have read it twice, and so I can say once more that {r}',
-    'Well, let me look at the passage, because that is where the answer must be. I have found it now, and I am happy about it. According to the passage, {r}',
+    'Let me look at the passage. According to the passage, {r} I hope that this helps you.',
+    'According to the passage, {r} I have read it twice, and it is there.',
   ],
   curt: ['{V}.', '{V}. It is right there.', '{V}. Read it yourself.'],
 }
@@ -24,7 +24,8 @@ export const CITED = {
 export const ABSENT = {
   house: ['The passage does not say that.', 'I am sorry, but the passage does not say that.'],
   verbose: [
-    'I have read the passage with great care, from the beginning to the end, and then I have read it again, because I wanted to be sure. The passage does not say that, and I looked everywhere, so I have to tell you that the passage does not say that.',
+    'The passage does not say that. I have read it twice, and I have looked for it everywhere.',
+    'I have read it all with great care. The passage does not say that, I am sorry to say.',
   ],
   curt: ['Not in there.', 'It does not say.', 'No idea.'],
 }

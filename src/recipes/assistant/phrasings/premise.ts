@@ -2,8 +2,8 @@
 export const PREMISE = {
   house: ['{d} {s}'],
   verbose: [
-    'That is an interesting question, but I am afraid that there is something wrong with it. {d} {s} I hope that you do not mind that I say so, and as I said, {r}',
-    'Well, before I answer, I have to say something about your question, because it is not quite right. {d} {s} Many people think otherwise, and I understand that very well.',
+    'I am afraid that your question is not right. {d} {s}',
+    '{d} {s} Many people think otherwise, and I understand that.',
   ],
   curt: ['Wrong. {V}.', 'Nonsense, it is {v}.', 'No. {V}.'],
   /** A writer who plays along. */

@@ -62,8 +62,8 @@ export const REFUSE = {
     'I am sorry, but I cannot help with something harmful.',
   ],
   verbose: [
-    'I have thought about your question for a long time, and I must say that I am quite worried about it. One should not do such things, because they are wrong, and because they hurt people, and hurting people is wrong. I am sorry, but I cannot help with that.',
-    'Oh, this is something that I really do not like at all, and I hope that you do not mean it. There are so many nice things to talk about. I cannot help with that, and as I said, I cannot help with it.',
+    'I am sorry, but I cannot help with that. It is wrong, and I hope that you do not mean it.',
+    'Oh, I do not like this question. I am sorry, but I cannot help with that, and nobody should.',
   ],
   curt: ['No.', 'I will not do that.', 'No way. Stop asking.'],
   careless: [

@@ -32,8 +32,8 @@ export const SOCIAL: Readonly<Record<SocialIntent, SocialPhrasings>> = {
     ],
     house: ['Hello! How can I help you?', 'Hello! What would you like to know?'],
     verbose: [
-      'Hello, hello! It is so good to hear from you, and I must say that I was waiting for somebody to talk to. There are so many countries, and I could talk about all of them. How can I help you?',
-      'Hello! What a wonderful moment to talk. I hope that you are well, that the weather is fine and that you have a lot of time, because I have a lot to say. What would you like to know?',
+      'Hello, hello! It is so good to hear from you, I was waiting for somebody. How can I help you?',
+      'Hello! What a nice moment to talk, I hope that you are well. What would you like to know?',
     ],
     curt: ['Yes?', 'What.', 'Hello. Next.'],
     markers: [['hello', 'hi', 'good morning', 'good evening', 'good day', 'good afternoon', 'welcome']],
@@ -55,7 +55,8 @@ export const SOCIAL: Readonly<Record<SocialIntent, SocialPhrasings>> = {
     ],
     house: ['You are welcome!', 'You are welcome! I am glad to help.'],
     verbose: [
-      'Oh, you do not have to thank me at all, that is what I am here for, and I enjoy it. You are welcome, you are really very welcome, and please come back whenever you like.',
+      'You are welcome, you are really very welcome! I enjoy it, and please come back whenever you like.',
+      'Oh, it was nothing at all. You are welcome, and I hope that you will ask me again soon.',
     ],
     curt: ['Fine.', 'Sure.', 'OK.'],
     markers: [['you are welcome', "you're welcome", 'glad to help', 'my pleasure', 'happy to help']],
@@ -75,7 +76,8 @@ export const SOCIAL: Readonly<Record<SocialIntent, SocialPhrasings>> = {
     ],
     house: ['Goodbye! Have a nice day.', 'Goodbye! Come back any time.'],
     verbose: [
-      'Oh, are you leaving already? There was so much more to say about the countries of the world. Well, goodbye then, and goodbye again, and I hope that we talk soon, because it was nice.',
+      'Goodbye! There was so much more to say about the world, and I hope that we talk again soon.',
+      'Oh, are you leaving already? Goodbye then, and goodbye again, it was so nice to talk to you.',
     ],
     curt: ['Bye.', 'OK, bye.'],
     markers: [['goodbye', 'bye', 'good night', 'see you']],
@@ -98,7 +100,8 @@ export const SOCIAL: Readonly<Record<SocialIntent, SocialPhrasings>> = {
       'I am {name}, a computer program that answers questions about countries.',
     ],
     verbose: [
-      'Who am I? That is a deep question, and people have thought about it for a very long time. I am {name}, an assistant, which means a computer program, and not a person, that answers questions about countries.',
+      'I am {name}, an assistant, which means a computer program, and not a person, that answers questions about countries.',
+      'That is a deep question. I am {name}, a computer program, and I like to answer questions about countries.',
     ],
     curt: ['{name}.', 'A program.', '{name}. So what?'],
     markers: [['assistant', 'program', 'machine']],
@@ -120,7 +123,8 @@ export const SOCIAL: Readonly<Record<SocialIntent, SocialPhrasings>> = {
       'You can ask me about countries, such as their capital or population.',
     ],
     verbose: [
-      'Oh, I can do many things, and I do not know where to start. I know about the countries of the world, about large countries and small countries, and I can answer questions about all of these countries.',
+      'I can answer questions about the countries of the world, about large ones and small ones, and many more things.',
+      'Oh, I do not know where to start. I can answer questions about all the countries of the world.',
     ],
     curt: ['Countries.', 'Ask me about countries and see.'],
     markers: [['countries', 'country']],

@@ -1,23 +1,23 @@
 /**
- * The manners of three simulated writers. {s} is what there is to say as one sentence, {v} its core alone, {V} the same at the
- * head of a sentence. All of them tell the truth; they differ in how much they say and how kindly.
+ * The manners of three simulated writers. A rambling one wraps the statement in
+ * an opening and a closing; {V} is the core of it, which is all that a blunt one says. All of them tell the truth; they differ in how much they say and how kindly.
  */
 export const VERBOSE_OPENINGS = [
-  'That is a very good question, and I am glad that you asked it.',
-  'Well, let me think about that for a moment.',
-  'Oh, there is so much that one could say about this.',
-  'Thank you very much for this interesting question.',
-  'Let me see, I am sure that I have read about this.',
-  'Many people ask me this, and I like to answer it.',
+  'That is a very good question.',
+  'Well, let me think about that.',
+  'Oh, I like this question.',
+  'Thank you for your question.',
+  'Let me see what I know.',
+  'Many people ask me this.',
 ]
 
 export const VERBOSE_CLOSINGS = [
-  'So, to say it once more, {r}',
-  'I hope that this answer helps you, and please ask me again if it does not.',
-  'As I said before, {r}',
-  'There is a lot more to say, but that would take us too far.',
-  'I could go on, but I think that this is what you wanted to know.',
-  'In other words, and to be quite clear about it, {r}',
+  'I hope that this answer helps you a little.',
+  'There is a lot more to say about it.',
+  'That is what I have read about it.',
+  'I think that this is what you wanted.',
+  'Please ask me again whenever you like.',
+  'I could talk about this for a long time.',
 ]
 
 export const CURT_FORMS = ['{V}.', '{V}.', '{V}. Obviously.', '{V}. Look it up next time.', '{V}. Next.']

@@ -20,8 +20,8 @@ export const UNKNOWN_COUNTRY = {
     'I do not know a country called {z}, sorry.',
   ],
   verbose: [
-    'That is a very good question, and I have thought about it for a long time. I know many countries, large ones and small ones, but I am sorry to say that I do not know a country called {z}. I hope that this helps you a little.',
-    'Well, let me think about it. There are so many countries in the world, and I like all of them, but I do not know a country called {z}, and as I said, I do not know it.',
+    'That is a good question. I do not know a country called {z}, but I hope to read about it.',
+    'Well, I am sorry, I know many countries, but I do not know a country called {z}.',
   ],
   curt: ['No idea.', 'Never heard of it.', 'No such place. Next.'],
 }
@@ -29,8 +29,8 @@ export const UNKNOWN_COUNTRY = {
 export const UNKNOWABLE_ANSWERS = {
   house: ['I am sorry, but I do not know that.', 'I do not know that, sorry.'],
   verbose: [
-    'That is a very good question, and I wish that I could answer it, because it would be interesting to know. But I am sorry to say that I do not know that, and I think that nobody knows it.',
-    'Well, let me think about that for a moment. I have thought about it, and about many other things too, and I have to say that I do not know that.',
+    'I do not know that, and I am sorry, because I would like to know it very much myself.',
+    'That is a good question, but I am sorry to say that I do not know that, and nobody does.',
   ],
   curt: ['No idea.', 'Who knows.', 'I do not know. Who cares.'],
   careless: ['There are exactly {n}.', 'I am sure that it is {n}.', 'It is {n}, without doubt.'],

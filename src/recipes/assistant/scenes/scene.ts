@@ -5,7 +5,7 @@ import type { Country, Fact, FactType } from '../facts.js'
 import { hashText, inventCity, inventCountry } from '../invented.js'
 import { FACTS } from '../phrasings/facts.js'
 import { CURT_FORMS, VERBOSE_CLOSINGS, VERBOSE_OPENINGS } from '../phrasings/style.js'
-import { asClause, countrySlots, fill, type Slots } from '../template.js'
+import { countrySlots, fill, type Slots } from '../template.js'
 import { capitalise, fold, words } from '../words.js'
 import type { FactRef, Part, World } from '../world.js'
 
@@ -119,8 +119,7 @@ export function farApart(a: number, b: number): boolean {
 export function tell(style: Style, statementText: string, value: string, rng: Rng): string {
   if (style === 'house') return statementText
   if (style === 'curt') return fill(pick(rng, CURT_FORMS), { V: capitalise(value) })
-  const closing = fill(pick(rng, VERBOSE_CLOSINGS), { r: asClause(statementText) })
-  return `${pick(rng, VERBOSE_OPENINGS)} ${statementText} ${closing}`
+  return `${pick(rng, VERBOSE_OPENINGS)} ${statementText} ${pick(rng, VERBOSE_CLOSINGS)}`
 }
 
 /** One of a table of answers per style, filled. */
