@@ -1,0 +1,5 @@
+export { type Collection, collectAnswers } from './collect.js'
+export { type DistillOptions, type DistillResult, distill } from './distill.js'
+export type { Spending } from './ledger.js'
+export { type DistillationOptions, type LogitSource, linearDistillation } from './loss.js'
+export { type DistillRecipe, type DistillRecipeInput, distillSchema } from './recipe.js'
