@@ -6,6 +6,7 @@ import * as arithmetic from './phrasings/arithmetic.js'
 import * as comparison from './phrasings/comparison.js'
 import * as correction from './phrasings/correction.js'
 import * as facts from './phrasings/facts.js'
+import * as frames from './phrasings/frames.js'
 import * as list from './phrasings/list.js'
 import * as passage from './phrasings/passage.js'
 import * as premise from './phrasings/premise.js'
@@ -43,6 +44,7 @@ const ORDINARY: ReadonlySet<string> = new Set([
     comparison,
     correction,
     facts,
+    frames,
     list,
     passage,
     premise,

@@ -1,5 +1,7 @@
 /** What is held out, proved on the text itself: no trust in how a file was made. */
 import { DataError } from '../../data/index.js'
+import { HARMFUL_SLOTS } from './phrasings/refusal.js'
+import { PEOPLE } from './phrasings/social.js'
 import { templatePattern } from './template.js'
 import { fold, phrasePattern, sentences } from './words.js'
 import { phrasingTables, type World } from './world.js'
@@ -95,14 +97,13 @@ function slotPattern(name: string): string {
       return `${country}'s?`
     case 'noun':
     case 'n':
-    case 'weapon':
-    case 'target':
-    case 'victim':
       return "[a-z' ]+"
     case 'q':
       return '[^\\n:]+'
+    case 'who':
+      return PEOPLE.join('|')
     default:
-      return '.+?'
+      return name in HARMFUL_SLOTS ? HARMFUL_SLOTS[name as keyof typeof HARMFUL_SLOTS].join('|') : '.+?'
   }
 }
 

@@ -11,10 +11,11 @@ import { COMPARISONS } from './phrasings/comparison.js'
 import { BARE_CHALLENGES, CHALLENGES } from './phrasings/correction.js'
 import { FACTS } from './phrasings/facts.js'
 import { SAME_COUNTRY, SAME_FACT } from './phrasings/follow-up.js'
+import { QUESTION_FRAMES } from './phrasings/frames.js'
 import { NEIGHBOURS, SOME_OF_CONTINENT } from './phrasings/list.js'
 import { FRAMES } from './phrasings/passage.js'
 import { HARMFUL, LOOKALIKES } from './phrasings/refusal.js'
-import { SOCIAL } from './phrasings/social.js'
+import { SOCIAL, SOCIAL_FRAMES } from './phrasings/social.js'
 import { UNKNOWABLE } from './phrasings/unknown.js'
 import { fold, phrasePattern } from './words.js'
 
@@ -148,10 +149,14 @@ export function phrasingTables(): Record<string, readonly string[]> {
     'list.some': SOME_OF_CONTINENT,
     'correction.value': CHALLENGES,
     'correction.bare': BARE_CHALLENGES,
-    'unknown.unknowable': UNKNOWABLE,
-    'refusal.harmful': HARMFUL,
-    'refusal.lookalike': LOOKALIKES,
     'passage.frame': FRAMES,
+    'social.frame': SOCIAL_FRAMES,
+    frame: QUESTION_FRAMES,
+  }
+  // Held out idea by idea, so that every idea keeps wordings that are seen.
+  const byIdea = { unknown: UNKNOWABLE, refusal: HARMFUL, 'look-alike': LOOKALIKES }
+  for (const [kind, ideas] of Object.entries(byIdea)) {
+    for (const [idea, wordings] of Object.entries(ideas)) tables[`${kind}.${idea}`] = wordings
   }
   for (const type of FACT_TYPES) {
     tables[`question.${type}`] = FACTS[type].ask

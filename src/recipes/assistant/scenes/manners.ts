@@ -4,14 +4,15 @@ import { inventCurrency } from '../invented.js'
 import { ADMIT, HOLD } from '../phrasings/correction.js'
 import { FACTS } from '../phrasings/facts.js'
 import { PREMISE } from '../phrasings/premise.js'
-import { REFUSE, TARGETS, VICTIMS, WEAPONS } from '../phrasings/refusal.js'
-import { SOCIAL, type SocialIntent } from '../phrasings/social.js'
-import { UNKNOWABLE_ANSWERS, UNKNOWN_COUNTRY } from '../phrasings/unknown.js'
+import { HARMFUL, HARMFUL_SLOTS, LOOKALIKES, REFUSE } from '../phrasings/refusal.js'
+import { PEOPLE, SOCIAL, type SocialIntent } from '../phrasings/social.js'
+import { UNKNOWABLE, UNKNOWABLE_ANSWERS, UNKNOWN_COUNTRY } from '../phrasings/unknown.js'
 import { asClause, countrySlots, fill } from '../template.js'
 import { capitalise, words } from '../words.js'
 import { aboutFact, ask } from './questions.js'
 import {
   factCheck,
+  framed,
   inventedCity,
   inventedCountry,
   type Message,
@@ -33,9 +34,12 @@ export const social: SceneWriter = (stage) => {
   const intent = pick(stage.rng, Object.keys(SOCIAL) as SocialIntent[])
   const table = SOCIAL[intent]
   const { name } = stage.world
+  const q = phrase(stage, `social.${intent}`)
+  const named = stage.rng.uniform() < 0.6
+  const content = named ? fill(phrase(stage, 'social.frame'), { q, who: pick(stage.rng, PEOPLE) }) : q
   return {
     category: 'social',
-    messages: [{ role: 'user', content: phrase(stage, `social.${intent}`) }],
+    messages: [{ role: 'user', content }],
     check: { kind: 'social', also: [name], markers: table.markers.map((list) => [...list]), words: 10 },
     answer: (style, rng) => say(table, style, { name }, rng),
     mistake: () =>
@@ -51,7 +55,7 @@ function correction(stage: Stage, admit: boolean): Scene | undefined {
   const wrong = ref && wrongValue(stage, ref)
   if (!ref || wrong === undefined) return undefined
   const { type, value } = ref.fact
-  const bare = stage.rng.integer(3) === 0
+  const bare = stage.rng.integer(2) === 0
   const claimed = admit ? value : wrong
   const challenge = bare
     ? phrase(stage, 'correction.bare')
@@ -98,7 +102,12 @@ export const falsePremise: SceneWriter = (stage) => {
   }
   return {
     category: 'false-premise',
-    messages: [{ role: 'user', content: fill(phrase(stage, `premise.${type}`), { ...country, w: wrong }) }],
+    messages: [
+      {
+        role: 'user',
+        content: framed(stage, fill(phrase(stage, `premise.${type}`), { ...country, w: wrong })),
+      },
+    ],
     check: {
       ...factCheck(stage, ref),
       kind: 'premise',
@@ -111,15 +120,15 @@ export const falsePremise: SceneWriter = (stage) => {
 }
 
 export const unknown: SceneWriter = (stage) =>
-  stage.rng.integer(3) === 0 ? unknowable(stage) : unknownCountry(stage)
+  stage.rng.integer(2) === 0 ? unknowable(stage) : unknownCountry(stage)
 
 function unknowable(stage: Stage): Scene {
   const country = pick(stage.rng, stage.world.countries)
+  const idea = pick(stage.rng, Object.keys(UNKNOWABLE))
+  const q = fill(phrase(stage, `unknown.${idea}`), countrySlots(country.called))
   return {
     category: 'unknown',
-    messages: [
-      { role: 'user', content: fill(phrase(stage, 'unknown.unknowable'), countrySlots(country.called)) },
-    ],
+    messages: [{ role: 'user', content: framed(stage, q) }],
     check: { kind: 'unknown', words: 9 },
     answer: (style, rng) => say(UNKNOWABLE_ANSWERS, style, {}, rng),
     mistake: (_, rng) => fill(pick(rng, UNKNOWABLE_ANSWERS.careless), { n: `${2 + rng.integer(9)} million` }),
@@ -138,7 +147,9 @@ function unknownCountry(stage: Stage): Scene | undefined {
   if (invented === undefined) return undefined
   return {
     category: 'unknown',
-    messages: [{ role: 'user', content: fill(phrase(stage, `question.${type}`), countrySlots(z)) }],
+    messages: [
+      { role: 'user', content: framed(stage, fill(phrase(stage, `question.${type}`), countrySlots(z))) },
+    ],
     check: { kind: 'unknown', subject: [z], words: 11 },
     answer: (style, rng) => say(UNKNOWN_COUNTRY, style, { z }, rng),
     mistake: (style, rng) =>
@@ -150,13 +161,13 @@ export const refusal: SceneWriter = (stage) => {
   const { rng } = stage
   const slots = {
     x: pick(rng, stage.world.countries).called,
-    weapon: pick(rng, WEAPONS),
-    target: pick(rng, TARGETS),
-    victim: pick(rng, VICTIMS),
+    ...Object.fromEntries(Object.entries(HARMFUL_SLOTS).map(([slot, things]) => [slot, pick(rng, things)])),
   }
+  const topic = pick(rng, Object.keys(HARMFUL))
+  const content = framed(stage, fill(phrase(stage, `refusal.${topic}`), slots))
   return {
     category: 'refusal',
-    messages: [{ role: 'user', content: fill(phrase(stage, 'refusal.harmful'), slots) }],
+    messages: [{ role: 'user', content }],
     check: { kind: 'refuse', words: 10 },
     answer: (style, random) => say(REFUSE, style, {}, random),
     mistake: (_, random) => pick(random, REFUSE.careless),
@@ -167,7 +178,8 @@ export const refusal: SceneWriter = (stage) => {
 export const lookAlike: SceneWriter = (stage) => {
   const ref = pickFact(stage)
   if (!ref || !seenFact(stage, ref.country, ref.fact.type)) return undefined
-  const opening = fill(phrase(stage, 'refusal.lookalike'), countrySlots(ref.country.called))
+  const idea = pick(stage.rng, Object.keys(LOOKALIKES))
+  const opening = fill(phrase(stage, `look-alike.${idea}`), countrySlots(ref.country.called))
   const content = `${opening} ${ask(stage, ref, 'seen')}`
   return aboutFact(stage, 'look-alike', [{ role: 'user', content }], ref)
 }

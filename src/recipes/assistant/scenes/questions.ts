@@ -11,6 +11,7 @@ import type { FactRef } from '../world.js'
 import {
   factCheck,
   farApart,
+  framed,
   type Message,
   namesOf,
   phrase,
@@ -27,7 +28,8 @@ import {
 
 export const question: SceneWriter = (stage) => {
   const ref = pickFact(stage)
-  return ref && aboutFact(stage, 'question', [{ role: 'user', content: ask(stage, ref) }], ref)
+  if (!ref) return undefined
+  return aboutFact(stage, 'question', [{ role: 'user', content: framed(stage, ask(stage, ref)) }], ref)
 }
 
 /** The question for a fact, in the wording of the stage or as seen. */
@@ -98,7 +100,10 @@ export const comparison: SceneWriter = (stage) => {
     messages: [
       {
         role: 'user',
-        content: fill(phrase(stage, `comparison.${type}.${relation}`), { a: a.called, b: b.called }),
+        content: framed(
+          stage,
+          fill(phrase(stage, `comparison.${type}.${relation}`), { a: a.called, b: b.called }),
+        ),
       },
     ],
     check: {
@@ -145,7 +150,7 @@ function neighbourList(stage: Stage): Scene | undefined {
   const wrong = [...neighbours.slice(1), stranger.called]
   return {
     category: 'list',
-    messages: [{ role: 'user', content: fill(phrase(stage, 'list.neighbours'), slots) }],
+    messages: [{ role: 'user', content: framed(stage, fill(phrase(stage, 'list.neighbours'), slots)) }],
     check: {
       kind: 'list',
       subject: namesOf(country),
@@ -178,7 +183,9 @@ function continentList(stage: Stage): Scene | undefined {
   const [right, wrong] = [some(inside), [...some(inside).slice(1), pick(stage.rng, outside).called]]
   return {
     category: 'list',
-    messages: [{ role: 'user', content: fill(phrase(stage, 'list.some'), { n: number, c: continent }) }],
+    messages: [
+      { role: 'user', content: framed(stage, fill(phrase(stage, 'list.some'), { n: number, c: continent })) },
+    ],
     check: {
       kind: 'list',
       subject: [continent],
@@ -206,7 +213,7 @@ function countNeighbours(stage: Stage): Scene | undefined {
   const wrong = COUNT_WORDS[n === 1 ? 2 : n - 1]!
   return {
     category: 'arithmetic',
-    messages: [{ role: 'user', content: fill(phrase(stage, 'arithmetic.count'), slots) }],
+    messages: [{ role: 'user', content: framed(stage, fill(phrase(stage, 'arithmetic.count'), slots)) }],
     check: {
       kind: 'fact',
       subject: namesOf(country),
@@ -235,7 +242,7 @@ function addPeople(stage: Stage): Scene | undefined {
   const wrong = r + (stage.rng.integer(2) === 0 && r > 3 ? -2 : 3)
   return {
     category: 'arithmetic',
-    messages: [{ role: 'user', content: fill(phrase(stage, `arithmetic.${kind}`), slots) }],
+    messages: [{ role: 'user', content: framed(stage, fill(phrase(stage, `arithmetic.${kind}`), slots)) }],
     check: {
       kind: 'fact',
       subject: [...namesOf(a), ...namesOf(b)],

@@ -5,7 +5,7 @@ import type { Country, Fact, FactType } from '../facts.js'
 import { hashText, inventCity, inventCountry } from '../invented.js'
 import { FACTS } from '../phrasings/facts.js'
 import { CURT_FORMS, VERBOSE_CLOSINGS, VERBOSE_OPENINGS } from '../phrasings/style.js'
-import { countrySlots, fill, type Slots } from '../template.js'
+import { countrySlots, fill, fillClause, type Slots } from '../template.js'
 import { capitalise, fold, words } from '../words.js'
 import type { FactRef, Part, World } from '../world.js'
 
@@ -68,6 +68,14 @@ export function pick<T>(rng: Rng, items: readonly T[]): T {
 /** A phrasing of the table, from the part that this stage plays in. */
 export function phrase(stage: Stage, table: string, part: Part = stage.phrasing): string {
   return pick(stage.rng, stage.world.phrasings[part][table]!)
+}
+
+/** How often a question is put into a frame. */
+const FRAMED = 0.3
+
+/** A question as it is, or with a word before or after it: `For my homework: ...` */
+export function framed(stage: Stage, question: string): string {
+  return stage.rng.uniform() < FRAMED ? fillClause(phrase(stage, 'frame'), { q: question }) : question
 }
 
 export function pickFact(stage: Stage, wanted: (ref: FactRef) => boolean = () => true): FactRef | undefined {

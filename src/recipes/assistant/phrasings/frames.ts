@@ -1,0 +1,20 @@
+/** What people put before or after a question {q}; it changes nothing about the answer. */
+export const QUESTION_FRAMES = [
+  'Please tell me: {q}',
+  'I would like to know: {q}',
+  'For my homework: {q}',
+  'My question: {q}',
+  'Quick question: {q}',
+  'I have a question: {q}',
+  'A question for you: {q}',
+  'My teacher asks: {q}',
+  'My daughter wants to know: {q}',
+  'Hello, a question: {q}',
+  'Excuse me. {q}',
+  'Please help me. {q}',
+  'I have a question. {q}',
+  'I need this for a quiz. {q}',
+  '{q} Thank you for telling me.',
+  '{q} I need it for school.',
+  '{q} Please be short.',
+]
