@@ -138,13 +138,13 @@ describe('scores', () => {
   })
 })
 
-it('lengths are padded to few different ones, by a quarter at most', () => {
+it('lengths are padded to few different ones, by half at most', () => {
   const lengths = Array.from({ length: 2048 }, (_, i) => i + 1)
   const padded = lengths.map((length) => paddedLength(length, 2048))
   for (const [i, length] of lengths.entries()) {
     expect(padded[i]).toBeGreaterThanOrEqual(length)
-    expect(padded[i]).toBeLessThanOrEqual(Math.max(16, 1.25 * length + 16))
+    expect(padded[i]).toBeLessThanOrEqual(Math.max(32, 1.5 * length + 16))
   }
-  expect(new Set(padded).size).toBeLessThan(30)
+  expect(new Set(padded).size).toBeLessThan(16)
   expect(paddedLength(100, 101)).toBe(101)
 })

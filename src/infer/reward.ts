@@ -115,11 +115,11 @@ export function encodeForScore(
 }
 
 /**
- * A length, of few different ones, that holds `length`: multiples of 16, then of a quarter of the power of two below. A
- * program is compiled for each, and a quarter of a row at most is padding.
+ * A length, of few different ones, that holds `length`: multiples of 32, then powers of two and what lies halfway. For each a
+ * program is compiled, with memory of its own.
  */
 export function paddedLength(length: number, limit: number): number {
-  const unit = Math.max(16, 2 ** (Math.floor(Math.log2(Math.max(1, length - 1))) - 2))
+  const unit = Math.max(32, 2 ** (Math.floor(Math.log2(Math.max(1, length - 1))) - 1))
   return Math.min(limit, unit * Math.ceil(length / unit))
 }
 

@@ -169,6 +169,24 @@ export function comparisonBatches<P extends { readonly rows: readonly Int32Array
   return rng.fork('batches').shuffle(batches)
 }
 
+/** Lengths that rows are padded to: each is a program to compile, with memory of its own. */
+const BUCKETS = 4
+
+/** The length to pad a batch to, by its longest row: one of a few that divide the data into equal parts. */
+export function lengthBuckets(
+  prompts: readonly { readonly rows: readonly Int32Array[] }[],
+  contextLength: number,
+): (longest: number) => number {
+  const lengths = prompts
+    .map(({ rows }) => Math.max(...rows.map(({ length }) => length)))
+    .sort((a, b) => a - b)
+  const edges = Array.from({ length: BUCKETS }, (_, i) => {
+    const length = lengths[Math.ceil(((i + 1) * lengths.length) / BUCKETS) - 1]!
+    return Math.min(contextLength, 8 * Math.ceil(length / 8))
+  })
+  return (longest) => edges.find((edge) => edge >= longest) ?? contextLength
+}
+
 function equal(a: Int32Array, b: Int32Array): boolean {
   return a.length === b.length && a.every((id, i) => id === b[i])
 }

@@ -1,7 +1,7 @@
 /** Pairs as DPO compares them: the tokens of both answers, and how likely the reference finds these. */
 import { createHash } from 'node:crypto'
 import { readPairs } from '../data/index.js'
-import { encodeForScore, paddedLength, padTokens } from '../infer/index.js'
+import { encodeForScore, padTokens } from '../infer/index.js'
 import { type GptConfig, gptLogProbs, type Params } from '../models/index.js'
 import { type Device, jit, mul, NDArray, sum, type Tensor } from '../tensor/index.js'
 import type { ChatFormat } from '../text/index.js'
@@ -112,9 +112,13 @@ export function fingerprint(pairs: readonly TokenPair[]): string {
 export type PairTokens = { readonly ids: NDArray; readonly mask: NDArray }
 
 /** Pairs as one batch; those that are missing to `count` have an empty mask. */
-export function pairTokens(pairs: readonly TokenPair[], count: number, contextLength: number): PairTokens {
+export function pairTokens(
+  pairs: readonly TokenPair[],
+  count: number,
+  padTo: (longest: number) => number,
+): PairTokens {
   const longest = Math.max(...pairs.flatMap(({ rows }) => rows.map(({ length }) => length)))
-  const T = Math.max(2, paddedLength(longest, contextLength))
+  const T = padTo(longest)
   const side = (i: 0 | 1) => [
     ...pairs.map(({ rows }) => rows[i]),
     ...Array.from({ length: count - pairs.length }, () => Int32Array.of(0)),
@@ -150,11 +154,13 @@ export async function referenceLogProbs(
   {
     device,
     batchSize,
+    padTo,
     onEvent,
     signal,
   }: {
     readonly device: Device
     readonly batchSize: number
+    readonly padTo: (longest: number) => number
     readonly onEvent: OnEvent
     readonly signal: AbortSignal | undefined
   },
@@ -172,7 +178,7 @@ export async function referenceLogProbs(
       const batch = pairTokens(
         taken.map((i) => pairs[i]!),
         batchSize,
-        config.contextLength,
+        padTo,
       )
       const values = await (await program(params, batch)).numbers()
       for (const [i, pair] of taken.entries()) {

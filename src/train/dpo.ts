@@ -21,7 +21,7 @@ import {
   type Tensor,
   type Tree,
 } from '../tensor/index.js'
-import { comparisonBatches } from './comparisons.js'
+import { comparisonBatches, lengthBuckets } from './comparisons.js'
 import { diverged } from './diverged.js'
 import {
   answerLogProbs,
@@ -98,8 +98,9 @@ async function train(stage: StageRun<DpoRecipe>, options: DpoOptions): Promise<D
   const place = new Map(pairs.map((pair, i) => [pair, i]))
   const name = fingerprint(pairs)
   const B = Math.min(recipe.batchSize, data.train.length)
+  const padTo = lengthBuckets(pairs, config.contextLength)
   const reference = await referenceOf(stage, pairs, name, () =>
-    referenceLogProbs(config, stage.model.params, pairs, { device, batchSize: B, onEvent, signal }),
+    referenceLogProbs(config, stage.model.params, pairs, { device, batchSize: B, padTo, onEvent, signal }),
   )
 
   const stepsPerEpoch = Math.ceil(data.train.length / B)
@@ -125,7 +126,7 @@ async function train(stage: StageRun<DpoRecipe>, options: DpoOptions): Promise<D
       return new NDArray('f32', [B], picked)
     }
     return {
-      ...pairTokens(chosen, B, config.contextLength),
+      ...pairTokens(chosen, B, padTo),
       reference: { chosen: pick(reference.chosen), rejected: pick(reference.rejected) },
       weight: new NDArray('f32', [B], new Float32Array(B).fill(1, 0, chosen.length)),
     }

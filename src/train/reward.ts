@@ -6,14 +6,7 @@
  * have the mean 0.
  */
 import { z } from 'zod'
-import {
-  createScorer,
-  isRewardModel,
-  loadModel,
-  loadRewardModel,
-  paddedLength,
-  padTokens,
-} from '../infer/index.js'
+import { createScorer, isRewardModel, loadModel, loadRewardModel, padTokens } from '../infer/index.js'
 import { type GptConfig, gptScores, initRewardModel } from '../models/index.js'
 import { Rng } from '../rng.js'
 import {
@@ -30,7 +23,7 @@ import {
   type Tree,
 } from '../tensor/index.js'
 import { withChatTokens } from './chat-tokens.js'
-import { type ComparedPrompt, comparisonBatches } from './comparisons.js'
+import { type ComparedPrompt, comparisonBatches, lengthBuckets } from './comparisons.js'
 import { diverged } from './diverged.js'
 import { comparisonLosses, weightedMean } from './preference-loss.js'
 import { type PreferenceReport, preferenceReport } from './preference-report.js'
@@ -111,6 +104,7 @@ async function train(stage: StageRun<RewardRecipe>, options: RewardOptions): Pro
   const most = Math.max(...data.train.map(({ rows }) => rows.length))
   const maxRows = Math.max(most, Math.round((recipe.batchSize * answers) / data.train.length))
   const maxComparisons = Math.ceil((maxRows * (most - 1)) / 2)
+  const padTo = lengthBuckets(data.train, config.contextLength)
   const batchesOf = (epoch: number) => comparisonBatches(data.train, maxRows, root.fork('epoch').fork(epoch))
   // Where each epoch begins: prompts of different sizes do not fill the same number of batches.
   let [epoch, first, batches] = [0, 0, batchesOf(0)]
@@ -204,7 +198,7 @@ async function train(stage: StageRun<RewardRecipe>, options: RewardOptions): Pro
     }
     const chosen = batches[step - first]!
     const lr = recipe.learningRate * schedule(step)
-    const batch = batchOf(chosen, { maxRows, maxComparisons, contextLength: config.contextLength, recipe })
+    const batch = batchOf(chosen, { maxRows, maxComparisons, padTo, recipe })
     const key = root.fork('dropout').fork(step).uint32()
     const result = await update(state, batch, { lr, step: step + 1, key })
     state = result.state
@@ -277,14 +271,14 @@ type RewardBatch = {
 interface BatchShape {
   readonly maxRows: number
   readonly maxComparisons: number
-  readonly contextLength: number
+  readonly padTo: (longest: number) => number
   readonly recipe: Pick<RewardRecipe, 'ties' | 'weighting' | 'labelSmoothing' | 'marginScale'>
 }
 
 /** ids i32 [maxRows, T]; better and worse, i32 [maxComparisons], are places among the rows. */
 function batchOf(
   prompts: readonly ComparedPrompt[],
-  { maxRows, maxComparisons: M, contextLength, recipe }: BatchShape,
+  { maxRows, maxComparisons: M, padTo, recipe }: BatchShape,
 ): RewardBatch {
   const rows = prompts.flatMap((prompt) => prompt.rows)
   const longest = Math.max(...rows.map(({ length }) => length))
@@ -305,7 +299,7 @@ function batchOf(
   }
   const vector = (dtype: 'i32' | 'f32', values: Int32Array | Float32Array) => new NDArray(dtype, [M], values)
   return {
-    ...padTokens(rows, maxRows, paddedLength(longest, contextLength)),
+    ...padTokens(rows, maxRows, padTo(longest)),
     better: vector('i32', better),
     worse: vector('i32', worse),
     margin: vector('f32', margin),
