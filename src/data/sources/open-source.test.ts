@@ -227,7 +227,11 @@ describe('openSource', () => {
     expect(await named(warcRecord('conversion', {}, 'warc'))).toEqual(['warc'])
     const json = await folder.put('a.json', '{"text":"line"}\n')
     expect((await collect(json)).texts).toEqual(['line'])
-    await expect(collect(await folder.put('b.json', '[1]'))).rejects.toThrow(/JSON Lines/)
+    const array = await folder.put('b.json', '[\n  {"text":"element"}\n]\n')
+    expect((await collect(array)).texts).toEqual(['element'])
+    await expect(collect(await folder.put('c.json', '1'))).rejects.toThrow(
+      /neither a JSON array nor JSON Lines/,
+    )
   })
 
   it('refuses a position of other files', async () => {

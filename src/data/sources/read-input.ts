@@ -3,6 +3,7 @@ import { type Expansion, ExpansionFault, gunzip } from './expansion.js'
 import { climbsOut, formatOf, isHidden, SNIFF_BYTES, sniff, unpackedName } from './formats.js'
 import { type Input, peek, readAll, transcode } from './input.js'
 import { FileFault, type Item, type Skip, type SkipCode } from './item.js'
+import { readJsonArray } from './json-array.js'
 import { readJsonLines } from './json-lines.js'
 import { readParquet } from './parquet.js'
 import { readPlainText } from './plain-text.js'
@@ -55,8 +56,10 @@ async function* readUnknown(input: Input, context: ReadContext, isNamed: boolean
 
 function textFormat(input: Input, head: Buffer): Format {
   if (!/\.json$/i.test(input.title)) return 'text'
-  if (/^\s*\{/.test(head.toString('latin1'))) return 'jsonl'
-  throw new FileFault(input.path, '', 'unsupported', 'it is one JSON value; save it as JSON Lines')
+  const [, first] = /^(?:\xef\xbb\xbf)?\s*([[{])/.exec(head.toString('latin1')) ?? []
+  if (first === undefined)
+    throw new FileFault(input.path, '', 'unsupported', 'it is neither a JSON array nor JSON Lines')
+  return first === '[' ? 'json' : 'jsonl'
 }
 
 function readFormat(
@@ -70,6 +73,8 @@ function readFormat(
   switch (format) {
     case 'text':
       return readPlainText(decoded(), spec)
+    case 'json':
+      return readJsonArray(decoded(), spec)
     case 'jsonl':
       return readJsonLines(decoded(), spec)
     case 'csv': {

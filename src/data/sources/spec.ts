@@ -14,7 +14,18 @@ export interface SourceDocument extends Document {
   readonly position: string
 }
 
-export const FORMATS = ['text', 'html', 'jsonl', 'csv', 'parquet', 'warc', 'zip', 'tar', 'gzip'] as const
+export const FORMATS = [
+  'text',
+  'html',
+  'json',
+  'jsonl',
+  'csv',
+  'parquet',
+  'warc',
+  'zip',
+  'tar',
+  'gzip',
+] as const
 export type Format = (typeof FORMATS)[number]
 
 const names = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)])
