@@ -114,8 +114,18 @@ export async function readTrainerState<S extends z.ZodType>(
   schema: S,
 ): Promise<z.output<S>> {
   const path = checkpoint.path('trainer.json')
-  const parsed = schema.safeParse(parseJson(await readFile(path, 'utf8'), path))
+  const state = parseJson(await readFile(path, 'utf8'), path)
+  const parsed = schema.safeParse(state)
   if (!parsed.success) {
+    const other = parsed.error.issues.find(({ path }) => path.join() === 'stage')
+    if (other) {
+      const { stage } = state as { readonly stage?: unknown }
+      const hint = typeof stage === 'string' ? `; go on with it as athanor ${stage} --resume` : ''
+      throw new TrainError(
+        'resume',
+        `${checkpoint.dir} is no checkpoint of this stage: ${other.message}${hint}`,
+      )
+    }
     throw new TrainError('resume', `${path} is not the state of this stage: ${z.prettifyError(parsed.error)}`)
   }
   return parsed.data

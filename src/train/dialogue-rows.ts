@@ -4,6 +4,7 @@ import { Rng } from '../rng.js'
 import type { ChatFormat, EncodedChat } from '../text/index.js'
 import { TrainError } from './errors.js'
 import type { OnEvent } from './events.js'
+import { SkipLog } from './skips.js'
 
 export interface DialogueRowsOptions {
   readonly data: readonly string[]
@@ -37,12 +38,10 @@ export async function prepareRows({
   signal,
   ...files
 }: DialogueRowsOptions): Promise<DialogueRows> {
+  const skips = new SkipLog(onEvent, recipe.maxSkipped)
   const read = async (paths: readonly string[]) => {
     const encoded: EncodedChat[] = []
-    const onSkip = (skip: { file: string; line: number; reason: string }) =>
-      onEvent({ type: 'warning', text: `${skip.file}:${skip.line} was passed over: ${skip.reason}` })
-    for await (const { messages, tools } of readDialogues(paths, { onSkip, limit: recipe.maxSkipped })) {
-      signal?.throwIfAborted()
+    for await (const { messages, tools } of readDialogues(paths, { ...skips.options, signal })) {
       const dialogue = chat.encode(messages, tools ? { tools } : {})
       encoded.push(learn === 'all' ? { ...dialogue, mask: dialogue.mask.map(() => 1) } : dialogue)
       if (encoded.length % 1000 === 0)
@@ -52,6 +51,7 @@ export async function prepareRows({
   }
   const all = await read(files.data)
   const given = files.heldOut?.length ? await read(files.heldOut) : undefined
+  skips.finish()
   const order = Rng.seed(recipe.seed)
     .fork('held-out')
     .shuffle([...all.keys()])

@@ -3,7 +3,6 @@
  * each other; what is better than its group becomes likelier. Scores come from programs that can tell right from wrong (see
  * `rewards`), from a reward model, or from a function of the caller's.
  */
-import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Prompt } from '../data/index.js'
 import { LanguageModel, loadRewardModel } from '../infer/index.js'
@@ -74,8 +73,9 @@ export async function grpo(options: GrpoOptions): Promise<GrpoResult> {
       inputs: {
         data: options.data,
         rewards: options.rewards,
-        rewardModel: options.rewardModel === undefined ? undefined : [resolve(options.rewardModel)],
+        rewardModel: options.rewardModel === undefined ? undefined : [options.rewardModel],
       },
+      asGiven: ['rewards'],
     },
     options,
   )

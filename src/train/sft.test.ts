@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { generate, loadModel } from '../infer/index.js'
 import { pretrain, resumePretrain, type SftOptions, sft, type TrainEvent } from './index.js'
@@ -175,7 +175,37 @@ describe('sft', () => {
     await expect(tune('silent', { data: [empty] })).rejects.toThrow(/nothing|no dialogue|empty/i)
   })
 
+  it('goes on with the data that it began with, or not at all', async () => {
+    const changing = join(dir, 'changing.jsonl')
+    await writeFile(changing, await readFile(data))
+    const stop = new AbortController()
+    const onEvent = (event: TrainEvent) => {
+      if (event.type === 'step') stop.abort()
+    }
+    // However the path is written, it is found from anywhere.
+    const written = relative(process.cwd(), changing)
+    await tune('pinned', { data: [written], signal: stop.signal, onEvent })
+    const state = JSON.parse(await readFile(join(dir, 'pinned', 'trainer.json'), 'utf8'))
+    expect(state.inputs.data).toEqual([changing])
+    await appendFile(changing, '\n')
+    const resume = () => sft({ out: join(dir, 'pinned'), resume: 'must', threads: 1 })
+    await expect(resume()).rejects.toThrow(
+      /the data in .*changing\.jsonl is no longer what .*pinned was started/,
+    )
+    await rm(changing)
+    await expect(resume()).rejects.toMatchObject({ code: 'train/resume' })
+    await writeFile(changing, await readFile(data))
+    expect((await resume()).finished).toBe(true)
+  })
+
+  it('says whose run it is where it is of another stage', async () => {
+    await expect(sft({ out: join(dir, 'base'), resume: 'must' })).rejects.toThrow(
+      /of another stage, not sft; go on with it as athanor pretrain --resume$/,
+    )
+  })
+
   it.each([
+    [{ overrides: { contextLength: 65 } }, /contextLength is 64 at most/],
     [{ model: undefined as never }, /needs a model/],
     [{ overrides: { learningRate: -1 } }, /learningRate/],
     [{ overrides: { nonsense: 1 } as never }, /nonsense/],

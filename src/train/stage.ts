@@ -14,6 +14,7 @@ import { withChatTokens } from './chat-tokens.js'
 import { loadGroup, readTrainerState, saveCheckpoint, stageProgress } from './checkpoint.js'
 import { TrainError } from './errors.js'
 import type { OnEvent } from './events.js'
+import { absoluteInputs, checkInputs, hashInputs, type Inputs } from './inputs.js'
 import { runtimeVersions } from './runtime.js'
 import type { Weights } from './training-step.js'
 
@@ -50,8 +51,13 @@ export interface StageSpec<R> {
   /** Checks the recipe and fills in the defaults. */
   readonly schema: z.ZodType<R>
   readonly overrides: unknown
-  /** Paths that the stage reads, by role, such as `{ data: ['sft.jsonl'] }`. Remembered, so that resuming finds them. */
+  /**
+   * Paths that the stage reads, by role, such as `{ data: ['sft.jsonl'] }`. Remembered as absolute paths and by their content: a
+   * run goes on with what it began with, or not at all.
+   */
   readonly inputs: Readonly<Record<string, readonly string[] | undefined>>
+  /** Roles among them that are remembered as they are: what is no path, and paths whose content may change. */
+  readonly asGiven?: readonly string[]
   /** How the model folder is loaded. Default: a language model with a chat format; one is added where it has none. */
   readonly load?: (
     dir: string,
@@ -70,7 +76,7 @@ export interface StageRun<R> {
   readonly chat: ChatFormat
   /** The folder that the stage started from, absolute. */
   readonly start: string
-  readonly inputs: Readonly<Record<string, readonly string[]>>
+  readonly inputs: Inputs
   /** Steps done. */
   readonly step: number
   /** What the last `save` kept in `extra`; undefined for a new run. */
@@ -119,6 +125,9 @@ export async function openStage<R>(spec: StageSpec<R>, options: StageOptions): P
       throw new TrainError('recipe', `${spec.stage} needs a model to start from; give its folder`)
     }
     const start = saved?.start ?? resolve(options.model!)
+    const inputs = saved?.inputs ?? absoluteInputs(spec.inputs, spec.asGiven)
+    const hashes = await hashInputs(inputs, { ...spec, ...options })
+    if (saved?.hashes) checkInputs(run.dir, inputs, saved.hashes, hashes)
     const load = spec.load ?? ((dir, more) => loadModel(dir, more).then(withChatTokens))
     const model = await load(run.latest?.dir ?? start, settings)
     const { tokenizer, chat } = model
@@ -134,8 +143,6 @@ export async function openStage<R>(spec: StageSpec<R>, options: StageOptions): P
         config: { chat_template: chat.template },
       })
     }
-    const given = Object.entries(spec.inputs).filter(([, paths]) => paths !== undefined)
-    const inputs = saved?.inputs ?? (Object.fromEntries(given) as Record<string, readonly string[]>)
     const elapsed = () => (saved?.seconds ?? 0) + (performance.now() - began) / 1000
     const finalRecipe = (saved?.recipe ?? recipe) as R
     return {
@@ -158,6 +165,7 @@ export async function openStage<R>(spec: StageSpec<R>, options: StageOptions): P
           step,
           start,
           inputs,
+          hashes,
           recipe: finalRecipe,
           seconds: elapsed(),
           runtime: runtimeVersions(),
@@ -189,6 +197,8 @@ function progressSchema<R>({ stage, schema }: StageSpec<R>) {
     stage: z.literal(stage, `the run is of another stage, not ${stage}`),
     start: z.string(),
     inputs: z.record(z.string(), z.array(z.string())),
+    /** SHA-256 of the inputs, by path. */
+    hashes: z.record(z.string(), z.string()).optional(),
     recipe: schema,
     extra: z.unknown(),
   })
