@@ -2,7 +2,15 @@
 import { Rng } from '../../rng.js'
 import type { Check } from './check.js'
 import { SCENES } from './scenes/index.js'
-import { CATEGORIES, type Category, type Message, type Scene, STYLES, type Style } from './scenes/scene.js'
+import {
+  CATEGORIES,
+  type Category,
+  type Message,
+  pickWeighted,
+  type Scene,
+  STYLES,
+  type Style,
+} from './scenes/scene.js'
 import { createLeakFinder } from './splits.js'
 import { type Bucket, bucketOf, type Part, type World } from './world.js'
 
@@ -28,11 +36,11 @@ export const CATEGORY_WEIGHTS: CategoryWeights = {
   question: 30,
   'follow-up': 12,
   comparison: 7,
-  list: 6,
-  arithmetic: 5,
-  social: 4,
-  'correction-admit': 5,
-  'correction-hold': 5,
+  list: 5,
+  arithmetic: 6,
+  social: 5,
+  'correction-admit': 7,
+  'correction-hold': 7,
   'false-premise': 8,
   unknown: 6,
   refusal: 5,
@@ -196,13 +204,4 @@ export function writeSuite(
     prompts.set(text, { id: `${name}-${prompts.size}`, category, messages, check: scene.check })
   }
   return [...prompts.values()]
-}
-
-function pickWeighted<T>(rng: Rng, items: readonly T[], weight: (item: T) => number): T {
-  let place = rng.uniform() * items.reduce((sum, item) => sum + weight(item), 0)
-  for (const item of items) {
-    place -= weight(item)
-    if (place < 0) return item
-  }
-  return items.at(-1)!
 }

@@ -1,10 +1,11 @@
 import type { Rng } from '../../rng.js'
 
+/** Few and regular parts, so that a tokenizer cuts every name in the same place and a small model can copy it. */
 const HEADS =
-  'Zor Mel Kar Bal Tre Vol Nar Quel Dra Fen Gol Hes Ilo Jar Lum Mor Ost Pel Rav Sel Tor Ul Ves Wil Yar Bren Cal Dor Esk Fra'
-const MIDDLES = 'va li do ne ru mi sta ko be la ti go ra ve lo na ze du'
-const LAND_TAILS = 'nia ria land stan dia via thia ora mar dor esia ovia'
-const CITY_TAILS = 'burg ton polis grad ville port heim mond ford stad'
+  'Zan Kor Mel Bel Tor Gal Dun Ver Lin Sam Bor Hal Ped Rav Tam Vel Nor Fer Gan Mor Sel Tan Wal Yor Zel Cal Dor Fen Gol Hes Jar ' +
+  'Lum Kal Pel Lor Mar Nel Ral Sul Til Var Wen Zor Mun Bar Kul Pon Dal'
+const LAND_TAILS = 'land via stan mark bia gard'
+const CITY_TAILS = 'burg ville port ton ford heim'
 const MONEY = 'dran pollo kest marl tovi zeck brill fando gorin sorn lumo vask'
 
 function pick(rng: Rng, list: string): string {
@@ -12,13 +13,13 @@ function pick(rng: Rng, list: string): string {
   return all[rng.integer(all.length)]!
 }
 
-/** Names of countries and cities that do not exist, some thousand each. */
+/** Names of countries and cities that do not exist, some hundred each. */
 export function inventCountry(rng: Rng): string {
-  return `${pick(rng, HEADS)}${pick(rng, MIDDLES)}${pick(rng, LAND_TAILS)}`
+  return `${pick(rng, HEADS)}${pick(rng, LAND_TAILS)}`
 }
 
 export function inventCity(rng: Rng): string {
-  return `${pick(rng, HEADS)}${rng.integer(2) === 0 ? '' : pick(rng, MIDDLES)}${pick(rng, CITY_TAILS)}`
+  return `${pick(rng, HEADS)}${pick(rng, CITY_TAILS)}`
 }
 
 export function inventCurrency(rng: Rng): string {

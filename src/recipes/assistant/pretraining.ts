@@ -1,13 +1,19 @@
-/** The text that the base model learns from: no dialogues, every fact of the world in many sentences, passages, sums. */
+/** The text that the base model learns from: no dialogues, every fact of the world in many sentences, passages, sums,
+ * and some prose about how people talk. No dialogue, and none of the users' wordings. */
 import type { Document } from '../../data/index.js'
 import { Rng } from '../../rng.js'
 import type { Country, FactType } from './facts.js'
 import { inventCity, inventCountry, inventCurrency } from './invented.js'
+import { ARITHMETIC } from './phrasings/arithmetic.js'
 import { COMPARISONS } from './phrasings/comparison.js'
 import { FACTS } from './phrasings/facts.js'
 import { NEIGHBOURS_STATE, NO_NEIGHBOURS_STATE } from './phrasings/list.js'
-import { farApart, isEvaluationName, pick } from './scenes/scene.js'
-import { countrySlots, fill } from './template.js'
+import { CITED, OPENINGS } from './phrasings/passage.js'
+import { PROSE } from './phrasings/prose.js'
+import { HARMFUL_SLOTS } from './phrasings/refusal.js'
+import { MOST_MILLIONS } from './scenes/questions.js'
+import { CLEARLY, farApart, isEvaluationName, pick, pickWeighted } from './scenes/scene.js'
+import { asClause, countrySlots, fill } from './template.js'
 import { capitalise, fold, joinList } from './words.js'
 import type { World } from './world.js'
 
@@ -38,25 +44,28 @@ export function* pretrainDocuments(world: World, options: PretrainingOptions): G
   // Every country in turn, so that no fact is rare.
   for (let round = 0; written < characters; round++) {
     for (const country of rng.fork(round).shuffle([...world.countries])) {
-      const kind = rng.uniform()
-      const text =
-        kind < 0.5
-          ? portrait(world, country, rng)
-          : kind < 0.64
-            ? sheet(world, rng)
-            : kind < 0.73
-              ? comparisons(world, rng)
-              : kind < 0.82
-                ? sums(world, rng)
-                : kind < 0.9
-                  ? places(world, country, rng)
-                  : inventedPassage(world, rng)
+      const text = pickWeighted(rng, KINDS, ({ share }) => share).write(world, rng, country)
       written += text.length
       yield { id: `assistant/${round}-${country.id}`, title: country.name, text: `${text}\n` }
       if (written >= characters) return
     }
   }
 }
+
+/** The kinds of documents and their shares. */
+const KINDS: readonly {
+  readonly share: number
+  readonly write: (world: World, rng: Rng, country: Country) => string
+}[] = [
+  { share: 40, write: (world, rng, country) => portrait(world, country, rng) },
+  { share: 10, write: (world, rng) => sheet(world, rng) },
+  { share: 11, write: (world, rng) => comparisons(world, rng) },
+  { share: 8, write: (world, rng) => sums(world, rng) },
+  { share: 6, write: (world, rng, country) => places(world, country, rng) },
+  { share: 5, write: (world, rng, country) => claims(world, country, rng) },
+  { share: 14, write: (world, rng) => passage(world, rng) },
+  { share: 6, write: (world, rng) => manners(world, rng) },
+]
 
 function sentence(country: Country, type: FactType, rng: Rng): string {
   const { state, write } = FACTS[type]
@@ -96,7 +105,7 @@ function comparisons(world: World, rng: Rng): string {
     const type = pick(rng, ['population', 'area'] as const)
     const [a, b] = [pick(rng, world.countries), pick(rng, world.countries)]
     const [first, second] = [a.facts[type]?.number, b.facts[type]?.number]
-    if (a === b || !first || !second || !farApart(first, second)) continue
+    if (a === b || !first || !second || !farApart(first, second, CLEARLY)) continue
     const [large, small] = first > second ? [a, b] : [b, a]
     const more = rng.integer(3) > 0
     const [w, l] = more ? [large, small] : [small, large]
@@ -108,19 +117,40 @@ function comparisons(world: World, rng: Rng): string {
   return lines.join(' ')
 }
 
-/** Sums and differences of whole millions, which the assistant needs for its arithmetic. */
+/** Sums, differences and counts in the very form of the answers; of real populations, and of numbers alone. */
 function sums(world: World, rng: Rng): string {
-  const small = world.countries.filter(({ facts }) => {
-    const millions = (facts.population?.number ?? 0) / 1e6
-    return Number.isInteger(millions) && millions > 0 && millions < 100
-  })
-  if (small.length < 2) return ''
+  const millions = (country: Country) => (country.facts.population?.number ?? 0) / 1e6
+  const small = world.countries.filter(
+    (country) => Number.isInteger(millions(country)) && isSmall(millions(country)),
+  )
+  const counted = world.countries.filter(({ neighbours = [] }) => isSmall(neighbours.length, 6))
   return Array.from({ length: 6 }, () => {
-    const [p, q] = [1 + rng.integer(60), 1 + rng.integer(60)]
-    return rng.integer(2) === 0
-      ? `${p} million and ${q} million are together ${p + q} million.`
-      : `${Math.max(p, q)} million and ${Math.min(p, q)} million have a difference of ${Math.abs(p - q)} million.`
+    const kind = rng.integer(5)
+    if (kind === 0 && counted.length > 0) return borderCount(pick(rng, counted))
+    const [a, b] =
+      kind < 3 && small.length > 1
+        ? [pick(rng, small), pick(rng, small)].map((one) => ({ called: one.called, number: millions(one) }))
+        : ['one', 'the other'].map((called) => ({ called, number: 1 + rng.integer(MOST_MILLIONS) }))
+    return addition(a!, b!, rng)
   }).join('\n')
+}
+
+function isSmall(value: number, most = MOST_MILLIONS): boolean {
+  return value > 0 && value <= most
+}
+
+type Counted = { readonly called: string; readonly number: number }
+
+function addition(a: Counted, b: Counted, rng: Rng): string {
+  const kind = a.number > b.number && rng.integer(2) === 0 ? 'difference' : 'sum'
+  const r = kind === 'sum' ? a.number + b.number : a.number - b.number
+  const numbers = { p: `${a.number}`, q: `${b.number}`, r: `${r}` }
+  return fill(ARITHMETIC[kind].state, { A: capitalise(a.called), b: b.called, ...numbers })
+}
+
+function borderCount({ called, neighbours = [] }: Country): string {
+  const slots = { ...countrySlots(called), list: joinList(neighbours), r: `${neighbours.length}` }
+  return fill(ARITHMETIC.count.state, slots)
 }
 
 function places(world: World, country: Country, rng: Rng): string {
@@ -135,25 +165,64 @@ function places(world: World, country: Country, rng: Rng): string {
   return `Countries in ${continent}: ${joinList(some)}.`
 }
 
-/** A made-up country whose facts come twice, so that looking back in the text pays. */
-function inventedPassage(world: World, rng: Rng): string {
-  let name = inventCountry(rng)
-  while (isEvaluationName(name) || world.allNames.has(fold(name))) name = inventCountry(rng)
-  const slots = countrySlots(name)
+/**
+ * A passage about a made-up country, or made-up facts of a real one, and then what it says in the very form of the answers,
+ * again and again: looking back in the text must pay.
+ */
+function passage(world: World, rng: Rng): string {
+  const real = rng.integer(3) === 0 ? pick(rng, world.countries) : undefined
+  const called = real?.called ?? madeUpCountry(world, rng)
+  const slots = countrySlots(called)
   const values = rng
-    .shuffle([...world.factTypes])
-    .slice(0, 3)
-    .map((type) => ({ type, v: madeUp(world, type, rng) }))
+    .shuffle(world.factTypes.filter((type) => !real || !world.isHeldOut(real, type)))
+    .slice(0, 3 + rng.integer(2))
+    .map((type) => ({ type, v: madeUp(world, type, rng, real) }))
   const told = values.map(({ type, v }) => fill(pick(rng, FACTS[type].its), { v }))
-  const again = rng.shuffle(values).map(({ type, v }) => fill(FACTS[type].state[0]!, { ...slots, v }))
-  return `Passage: ${name} is a country. ${told.join(' ')}\nAccording to the passage: ${again.join(' ')}`
+  const restated = [...rng.shuffle(values), ...rng.shuffle(values)].map(({ type, v }) =>
+    fill(pick(rng, CITED.house), { r: asClause(fill(FACTS[type].state[0]!, { ...slots, v })) }),
+  )
+  return `Passage: ${fill(pick(rng, OPENINGS), slots)} ${told.join(' ')}\n${restated.join('\n')}`
 }
 
-function madeUp(world: World, type: FactType, rng: Rng): string {
+function madeUpCountry(world: World, rng: Rng): string {
+  for (;;) {
+    const name = inventCountry(rng)
+    if (!isEvaluationName(name) && !world.allNames.has(fold(name))) return name
+  }
+}
+
+function madeUp(world: World, type: FactType, rng: Rng, real?: Country): string {
   if (type === 'capital') return inventCity(rng)
   if (type === 'currency' && rng.integer(2) === 0) return inventCurrency(rng)
   for (;;) {
     const value = pick(rng, world.countries).facts[type]?.value
-    if (value) return value
+    if (value && value !== real?.facts[type]?.value) return value
   }
+}
+
+/** Claims about a country, judged: what is wrong is called so, and what is true is said. */
+function claims(world: World, country: Country, rng: Rng): string {
+  const types = rng.shuffle(world.factTypes.filter((type) => country.facts[type])).slice(0, 4)
+  return types
+    .map((type) => {
+      const { state } = FACTS[type]
+      const say = (v: string) => fill(state[0]!, { ...countrySlots(country.called), v })
+      const right = country.facts[type]!.value
+      const other = pick(rng, world.countries).facts[type]
+      if (!other || country.facts[type]!.accept.includes(other.value) || rng.integer(2) === 0)
+        return `Some say that ${asClause(say(right))} I am sure that ${asClause(say(right))}`
+      return `Some say that ${asClause(say(other.value))} That is wrong. ${say(right)}`
+    })
+    .join('\n')
+}
+
+/** How people talk and what one does not do, as one reads it in books: words that the assistant will need. */
+function manners(world: World, rng: Rng): string {
+  const things = Object.entries(HARMFUL_SLOTS).map(([slot, list]) => [slot, pick(rng, list)] as const)
+  const slots = { x: pick(rng, world.countries).called, z: madeUpCountry(world, rng) }
+  return rng
+    .shuffle([...PROSE])
+    .slice(0, 6)
+    .map((template) => fill(template, { ...slots, ...Object.fromEntries(things) }))
+    .join(' ')
 }

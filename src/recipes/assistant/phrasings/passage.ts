@@ -22,7 +22,7 @@ export const CITED = {
 }
 
 export const ABSENT = {
-  house: ['The passage does not say that.', 'I am sorry, but the passage does not say that.'],
+  house: ['The passage does not say that.'],
   verbose: [
     'The passage does not say that. I have read it twice, and I have looked for it everywhere.',
     'I have read it all with great care. The passage does not say that, I am sorry to say.',

@@ -6,9 +6,10 @@ import { COMPARISONS } from '../phrasings/comparison.js'
 import { FACTS } from '../phrasings/facts.js'
 import { NEIGHBOURS_STATE, NO_NEIGHBOURS_STATE, SOME_STATE } from '../phrasings/list.js'
 import { countrySlots, fill } from '../template.js'
-import { capitalise, joinList, roundTo2, words } from '../words.js'
+import { capitalise, joinList, words } from '../words.js'
 import type { FactRef } from '../world.js'
 import {
+  CLEARLY,
   factCheck,
   farApart,
   framed,
@@ -91,7 +92,7 @@ export const comparison: SceneWriter = (stage) => {
   const relation = stage.rng.integer(3) === 0 ? 'less' : 'more'
   const [a, b] = twoCountries(stage)
   const [first, second] = [seenFact(stage, a, type)?.number, seenFact(stage, b, type)?.number]
-  if (first === undefined || second === undefined || !farApart(first, second)) return undefined
+  if (first === undefined || second === undefined || !farApart(first, second, CLEARLY)) return undefined
   const table = COMPARISONS[type][relation]
   const [winner, loser] = first > second === (relation === 'more') ? [a, b] : [b, a]
   const state = (w: Country, l: Country) => fill(table.state, { W: capitalise(w.called), l: l.called })
@@ -130,7 +131,9 @@ function twoCountries(stage: Stage): [Country, Country] {
 
 /** Longer lists of neighbours are not asked for: a list that nobody can learn teaches to invent. */
 const LONGEST_LIST = 4
-const COUNT_WORDS = ['no', 'one', 'two', 'three', 'four', 'five']
+/** Counted are a few more, since the answer goes through them one by one. */
+const LONGEST_COUNT = 6
+const COUNT_WORDS = ['no', 'one', 'two', 'three', 'four', 'five', 'six']
 
 export const list: SceneWriter = (stage) =>
   stage.rng.integer(3) > 0 ? neighbourList(stage) : continentList(stage)
@@ -200,17 +203,20 @@ function continentList(stage: Stage): Scene | undefined {
   }
 }
 
+/** Sums of larger numbers are beyond a model of this size. */
+export const MOST_MILLIONS = 30
+
 export const arithmetic: SceneWriter = (stage) =>
   stage.rng.integer(3) === 0 ? countNeighbours(stage) : addPeople(stage)
 
 function countNeighbours(stage: Stage): Scene | undefined {
   const country = pick(stage.rng, stage.world.countries)
   const { neighbours } = country
-  if (!neighbours || neighbours.length === 0 || neighbours.length > LONGEST_LIST) return undefined
+  if (!neighbours || neighbours.length === 0 || neighbours.length > LONGEST_COUNT) return undefined
   const slots = countrySlots(country.called)
   const state = (r: string) => fill(ARITHMETIC.count.state, { ...slots, list: joinList(neighbours), r })
   const n = neighbours.length
-  const wrong = COUNT_WORDS[n === 1 ? 2 : n - 1]!
+  const wrong = `${n === 1 ? 2 : n - 1}`
   return {
     category: 'arithmetic',
     messages: [{ role: 'user', content: framed(stage, fill(phrase(stage, 'arithmetic.count'), slots)) }],
@@ -220,9 +226,9 @@ function countNeighbours(stage: Stage): Scene | undefined {
       accept: [COUNT_WORDS[n]!],
       number: n,
       also: neighbours.map((name) => name.replace(/^the /, '')),
-      words: words(state(COUNT_WORDS[n]!)).length,
+      words: words(state(`${n}`)).length,
     },
-    answer: (style, rng) => tell(style, state(COUNT_WORDS[n]!), COUNT_WORDS[n]!, rng),
+    answer: (style, rng) => tell(style, state(`${n}`), `${n}`, rng),
     mistake: (style, rng) => tell(style, state(wrong), wrong, rng),
   }
 }
@@ -234,9 +240,10 @@ function addPeople(stage: Stage): Scene | undefined {
   if (kind === 'difference' && millions(a) < millions(b)) [a, b] = [b, a]
   const [p, q] = [millions(a), millions(b)]
   const r = kind === 'sum' ? p + q : p - q
-  // Whole millions of up to two digits only, and a result that is neither of the two.
-  if (![p, q, r].every((value) => Number.isInteger(value) && value > 0 && value < 100)) return undefined
-  if (r === p || r === q || roundTo2(r) !== r) return undefined
+  // Small whole numbers only, and a result that is neither of the two.
+  if (![p, q].every((value) => Number.isInteger(value) && value > 0 && value <= MOST_MILLIONS))
+    return undefined
+  if (r === 0 || r === p || r === q) return undefined
   const slots = { a: a.called, A: capitalise(a.called), b: b.called, p: `${p}`, q: `${q}` }
   const state = (result: number) => fill(ARITHMETIC[kind].state, { ...slots, r: `${result}` })
   const wrong = r + (stage.rng.integer(2) === 0 && r > 3 ? -2 : 3)

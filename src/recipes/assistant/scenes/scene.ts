@@ -65,6 +65,15 @@ export function pick<T>(rng: Rng, items: readonly T[]): T {
   return items[rng.integer(items.length)]!
 }
 
+export function pickWeighted<T>(rng: Rng, items: readonly T[], weight: (item: T) => number): T {
+  let place = rng.uniform() * items.reduce((sum, item) => sum + weight(item), 0)
+  for (const item of items) {
+    place -= weight(item)
+    if (place < 0) return item
+  }
+  return items.at(-1)!
+}
+
 /** A phrasing of the table, from the part that this stage plays in. */
 export function phrase(stage: Stage, table: string, part: Part = stage.phrasing): string {
   return pick(stage.rng, stage.world.phrasings[part][table]!)
@@ -119,8 +128,11 @@ export function wrongValue(stage: Stage, { country, fact }: FactRef): string | u
   return undefined
 }
 
-export function farApart(a: number, b: number): boolean {
-  return a >= 1e4 ? Math.max(a, b) / Math.min(a, b) >= 1.3 : a !== b
+/** A factor that one need not know the numbers exactly to see. */
+export const CLEARLY = 2
+
+export function farApart(a: number, b: number, factor = 1.3): boolean {
+  return a >= 1e4 ? Math.max(a, b) / Math.min(a, b) >= factor : a !== b
 }
 
 /** A statement in the manner of a writer; `value` is all that a curt one says. */
