@@ -4,7 +4,7 @@ import { sizeOf } from '../clean/characters.js'
 import { Cleaner, type CleaningReport } from '../clean/cleaner.js'
 import type { CleaningConfig } from '../clean/config.js'
 import type { EvaluationIndex } from '../clean/decontaminate.js'
-import { HAS_EXACT, HAS_NEAR } from './records.js'
+import { HAS_EXACT, HAS_NEAR, recordLayout } from './records.js'
 
 /** A line of a document shard. */
 export interface StoredDocument {
@@ -46,7 +46,7 @@ export interface CleanedBatch {
   readonly lines: Uint8Array<ArrayBuffer>
   /** Where each line ends. */
   readonly ends: Uint32Array<ArrayBuffer>
-  /** `recordWords(bands)` words for each line: see record.ts. */
+  /** `recordLayout(bands).words` words for each line. */
   readonly records: Int32Array<ArrayBuffer>
   readonly languages: readonly string[]
   readonly report: CleaningReport
@@ -63,13 +63,14 @@ export function createBatchCleaner(setup: CleanSetup): (batch: CleanBatch) => Cl
     ({ name, cleaning, toxicWords }) =>
       new Cleaner(cleaning, { toxicWords, evaluation: setup.evaluation }, name),
   )
+  const layout = recordLayout(setup.bands)
   return ({ source, documents }) => {
     const cleaner = cleaners[source]!
     const sourceName = setup.sources[source]!.name
     cleaner.report = { counts: {}, samples: [] }
     const hash = createHash('sha256')
     const lines: string[] = []
-    const records: number[] = []
+    const records: Int32Array[] = []
     const languages: string[] = []
     const licences: Record<string, number> = {}
     const read = { documents: documents.length, characters: 0, bytes: 0 }
@@ -91,11 +92,18 @@ export function createBatchCleaner(setup: CleanSetup): (batch: CleanBatch) => Cl
         }
         lines.push(JSON.stringify(stored))
         languages.push(language)
-        const near = nearKeys ?? new Int32Array(2 * setup.bands)
-        const flags = (exactKey ? HAS_EXACT : 0) | (nearKeys ? HAS_NEAR : 0)
-        records.push(...(exactKey ?? [0, 0]), ...near, source, bytes, characters, flags)
+        const record = new Int32Array(layout.words)
+        if (exactKey) record.set(exactKey)
+        if (nearKeys) record.set(nearKeys, layout.near)
+        record[layout.source] = source
+        record[layout.bytes] = bytes
+        record[layout.characters] = characters
+        record[layout.flags] = (exactKey ? HAS_EXACT : 0) | (nearKeys ? HAS_NEAR : 0)
+        records.push(record)
       }
     }
+    const joined = new Int32Array(records.length * layout.words)
+    for (const [i, record] of records.entries()) joined.set(record, i * layout.words)
     const ends = new Uint32Array(lines.length)
     const encoded = Buffer.from(lines.length === 0 ? '' : `${lines.join('\n')}\n`)
     let at = 0
@@ -106,7 +114,7 @@ export function createBatchCleaner(setup: CleanSetup): (batch: CleanBatch) => Cl
     return {
       lines: Uint8Array.from(encoded),
       ends,
-      records: Int32Array.from(records),
+      records: joined,
       languages,
       report: cleaner.report,
       read,

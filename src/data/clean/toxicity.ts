@@ -14,6 +14,8 @@ export const builtinToxicWords: readonly string[] = Object.values(toxicWords).fl
 export class ToxicityRule {
   /** By the hashes of the first unit: phrases that begin with it, as hashes of all their units. */
   readonly #phrases = new Map<number, { readonly hashes: Int32Array; readonly name: string }[]>()
+  /** Most units are told apart from the list by a few bits of their hash, without a look into the map. */
+  readonly #maybe = new Uint8Array(1 << 12)
   readonly #options: CleaningConfig['toxicity']
 
   constructor(options: CleaningConfig['toxicity'], words: readonly string[]) {
@@ -26,6 +28,7 @@ export class ToxicityRule {
       const list = this.#phrases.get(hashes[0]!) ?? []
       list.push({ hashes, name: word })
       this.#phrases.set(hashes[0]!, list)
+      this.#maybe[hashes[0]! & 0xfff] = 1
     }
   }
 
@@ -33,6 +36,7 @@ export class ToxicityRule {
     let hits = 0
     const found = new Set<string>()
     for (let i = 0; i < units; i++) {
+      if (this.#maybe[hash1[i]! & 0xfff] === 0) continue
       const candidates = this.#phrases.get(hash1[i]!)
       if (candidates === undefined) continue
       for (const { hashes, name } of candidates) {
