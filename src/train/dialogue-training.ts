@@ -37,8 +37,6 @@ export interface DialogueObjective {
   ) => LossAndMetrics
   /** Weights that the loss reads and nothing changes. */
   readonly frozen?: Weights
-  /** What a run that goes on must find unchanged: hashes of what else the loss depends on, by what they are of. */
-  readonly pinned?: Readonly<Record<string, string>>
 }
 
 type Params = Readonly<Record<string, Tensor>>
@@ -61,10 +59,9 @@ const extraSchema = z.object({
   trainedTokens: count,
   best: z.object({ step: count, loss: z.number() }).optional(),
   worse: count,
-  pinned: z.record(z.string(), z.string()).optional(),
 })
 
-/** Trains on rows of `contextLength` tokens, or goes on with that. @throws TrainError, RunError, StorageError */
+/** Trains on rows of `contextLength` tokens, or goes on with that. @throws TrainError, StorageError */
 export async function learnDialogues(
   stage: StageRun<SftRecipe>,
   rows: DialogueRows,
@@ -74,6 +71,12 @@ export async function learnDialogues(
   const { run, recipe, config: base, device } = stage
   const config: GptConfig = { ...base, dropout: recipe.dropout }
   const T = rows.train[0]!.ids.length
+  if (T > base.contextLength) {
+    throw new TrainError(
+      'recipe',
+      `rows of ${T} tokens are more than the model reads; contextLength is ${base.contextLength} at most`,
+    )
+  }
   const B = Math.min(recipe.batchSize, rows.train.length)
   const stepsPerEpoch = Math.ceil(rows.train.length / B)
   const steps = Math.max(1, Math.round(recipe.epochs * stepsPerEpoch))
@@ -106,10 +109,7 @@ export async function learnDialogues(
     params: stage.model.params,
     optimizer: await stage.group('optimizer', optimizer.init(stage.model.params) as Tree<NDArray> as never),
   }
-  let progress = extraSchema.parse(
-    stage.extra ?? { tokens: 0, trainedTokens: 0, worse: 0, ...pinsOf(objective) },
-  )
-  checkPinned(run.dir, progress.pinned, objective.pinned)
+  let progress = extraSchema.parse(stage.extra ?? { tokens: 0, trainedTokens: 0, worse: 0 })
   // The best model so far, kept where training may go on past it.
   let best = recipe.patience > 0 ? await stage.group('best', copyOf(state.params)) : undefined
   let step = stage.step
@@ -267,23 +267,6 @@ function heldOutMeasure(
     return totals
   }
   return Object.assign(measure, { dispose: () => program.dispose() })
-}
-
-const pinsOf = ({ pinned }: { readonly pinned?: Readonly<Record<string, string>> }) =>
-  pinned ? { pinned } : {}
-
-/** @throws TrainError where a run that goes on finds something else than it began with */
-function checkPinned(
-  dir: string,
-  saved: Readonly<Record<string, string>> = {},
-  now: Readonly<Record<string, string>> = {},
-): void {
-  const changed = Object.keys(now).find((name) => saved[name] !== now[name])
-  if (changed === undefined) return
-  throw new TrainError(
-    'resume',
-    `${changed} is no longer what ${dir} was started with; put it back, or start a new run`,
-  )
 }
 
 function copyOf(params: Weights): Weights {

@@ -16,7 +16,6 @@ import { prepareRows } from '../dialogue-rows.js'
 import { type DialogueObjective, type LearntDialogues, learnDialogues } from '../dialogue-training.js'
 import { TrainError } from '../errors.js'
 import { loadPrompts } from '../ppo/prompts.js'
-import { fingerprint } from '../ppo/reference.js'
 import { sameTokens } from '../ppo/scoring.js'
 import { nextTokens } from '../sft.js'
 import { openStage, type StageOptions, type StageRun } from '../stage.js'
@@ -63,7 +62,6 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
         data: options.data,
         heldOut: options.heldOut,
         teacher: one(options.teacher),
-        cache: one(options.cache),
       },
     },
     options,
@@ -119,7 +117,6 @@ export function teacherDistributions(
   }
   return {
     frozen: teacher.params,
-    pinned: { [`the teacher in ${teacher.dir}`]: fingerprint(teacher.params) },
     loss: (config, params, { ids, targets, ...rows }, { frozen, dropoutKey }) => {
       const own = gptHidden(config, params, ids, { ...rows, ...(dropoutKey ? { dropoutKey } : {}) })
       const its = stopGradient(gptHidden(teacher.config, frozen, ids, rows))
@@ -178,11 +175,11 @@ async function collectOnce(
   data: readonly string[],
   options: DistillOptions,
 ): Promise<Collection> {
-  const { recipe, run, inputs, extra } = stage
+  const { recipe, run, extra } = stage
   const { onEvent = () => {}, signal } = options
   const report = reportFile(stage)
   if (extra !== undefined) return collectionSchema.parse(JSON.parse(await readText(report)))
-  const cache = createDiskCache(inputs.cache?.[0] ?? join(run.dir, 'teacher'))
+  const cache = createDiskCache(options.cache ?? join(run.dir, 'teacher'))
   const teacher = model
     ? modelTeacher(model, recipe, cache)
     : endpointTeacher(endpointOf(recipe, options), recipe, cache)
