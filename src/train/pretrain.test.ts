@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildData } from '../data/build/index.js'
 import { findLatestCheckpoint, openRun } from '../hub/index.js'
 import { type PretrainOptions, pretrain, resumePretrain, TrainError, type TrainEvent } from './index.js'
 
@@ -60,6 +61,32 @@ async function losses(name: string) {
 }
 
 describe('pretrain', () => {
+  it('takes a data set as it is, and its documents where the tokenizer is another', async () => {
+    const out = join(dir, 'data-set')
+    const config = {
+      sources: [{ from: { path: text, separator: '\n' } }],
+      preset: 'curated',
+      tokenizer: 'bpe:300',
+    }
+    const { card } = await buildData({
+      out,
+      config: { ...config, cleaning: { near: { enabled: false } } },
+      workers: 0,
+    })
+    const { tokenizer: _, ...shape } = { ...tiny, steps: 2 }
+    const data = [out]
+    const settings = { data, out: join(dir, 'of-data-set'), threads: 1, overrides: shape }
+    const { heldOut } = await pretrain(settings)
+    expect(heldOut!.bitsPerByte).toBeGreaterThan(0)
+    const corpus = JSON.parse(await readFile(join(dir, 'of-data-set/data/corpus.json'), 'utf8'))
+    expect(corpus).toEqual(card.corpus)
+    await run('of-documents', { data, overrides: { steps: 2 } })
+    const other = JSON.parse(await readFile(join(dir, 'of-documents/data/corpus.json'), 'utf8'))
+    // The same texts, divided anew; the card is not one of them.
+    expect(other.documents + other.heldOutDocuments).toBe(400)
+    expect(other.trainBytes + other.heldOutBytes).toBe(corpus.trainBytes + corpus.heldOutBytes)
+  })
+
   it('learns, measures, and leaves a complete model folder', async () => {
     const events: TrainEvent[] = []
     const result = await run('whole', { onEvent: (event) => events.push(event) })

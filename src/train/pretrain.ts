@@ -16,6 +16,7 @@ import { type Device, NDArray, type Tree } from '../tensor/index.js'
 import type { Tokenizer } from '../text/index.js'
 import { loadGroup, loadWeights, type Progress, readProgress, saveCheckpoint } from './checkpoint.js'
 import { type Corpus, type DocumentSource, openCorpus, prepareCorpus } from './corpus.js'
+import { adoptDataSet, documentPaths, onlyDataSet } from './data-set.js'
 import { diverged } from './diverged.js'
 import { TrainError } from './errors.js'
 import type { OnEvent } from './events.js'
@@ -56,7 +57,10 @@ export interface RunOptions {
 export interface PretrainOptions extends RunOptions {
   /** The run folder; it must not hold a run yet. */
   readonly out: string
-  /** Text files, JSON Lines or folders of them. Default: the World Factbook. */
+  /**
+   * Text files, JSON Lines or folders of them; or the folder of a data set, whose tokenizer, tokens and held-out part are then
+   * used unless the overrides or the model ask for others. Default: the World Factbook.
+   */
   readonly data?: readonly string[]
   /** A model to go on from (mid-training): its shape and tokenizer stay. Default: fresh parameters. */
   readonly model?: string
@@ -87,17 +91,18 @@ export interface PretrainResult {
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const began = performance.now()
   const start = options.model === undefined ? undefined : await loadModel(options.model)
-  const recipe = chooseRecipe(options, start)
+  const dataSet = await wholeDataSet(options)
+  const chosen = chooseRecipe(options, start)
+  const recipe = dataSet === undefined ? chosen : { ...chosen, tokenizer: dataSet }
   const device = nodeDevice(options.device, options.threads === undefined ? {} : { threads: options.threads })
   const run = await openRun(options.out, { mode: 'create' })
   try {
-    const corpus = await prepareCorpus({
-      ...recipe,
-      source: documents(options.data),
-      dir: join(run.dir, 'data'),
-      signal: options.signal,
-      onEvent: options.onEvent,
-    })
+    const dir = join(run.dir, 'data')
+    const { signal, onEvent } = options
+    const corpus =
+      dataSet === undefined
+        ? await prepareCorpus({ ...recipe, source: await documents(options.data), dir, signal, onEvent })
+        : await adoptDataSet(dataSet, dir)
     const config = start
       ? { ...start.config, dropout: recipe.dropout }
       : modelConfig(recipe, corpus.tokenizer.vocabSize)
@@ -329,9 +334,19 @@ function shapeOf(
   return { ...fixed, contextLength: Math.min(base.contextLength, contextLength) }
 }
 
+/** The data set to take as it is, where nothing says to divide or encode its documents otherwise. */
+async function wholeDataSet({ data, model, overrides = {} }: PretrainOptions): Promise<string | undefined> {
+  const { tokenizer, heldOut, heldOutFraction } = overrides
+  const isOther = [model, tokenizer, heldOut, heldOutFraction].some((value) => value !== undefined)
+  return isOther ? undefined : onlyDataSet(data)
+}
+
 /** The documents of the user's files, or of the bundled corpus. */
-function documents(paths: readonly string[] | undefined): DocumentSource {
-  if (paths !== undefined) return () => readTextFiles(paths)
+async function documents(data: readonly string[] | undefined): Promise<DocumentSource> {
+  if (data !== undefined) {
+    const paths = await documentPaths(data)
+    return () => readTextFiles(paths)
+  }
   return async function* () {
     yield* await loadFactbook()
   }
