@@ -26,6 +26,10 @@ import type { SpeedrunPreset } from '../recipes/speedrun/presets.js'
 import type { SpeedrunOptions, SpeedrunResult } from '../recipes/speedrun/speedrun.js'
 import type { ChatMessage, SaveTokenizerOptions, Tokenizer, TrainBpeOptions } from '../text/index.js'
 import type {
+  BestOfOptions,
+  BestOfResult,
+  DistillOptions,
+  DistillResult,
   DpoOptions,
   DpoResult,
   GrpoOptions,
@@ -60,6 +64,8 @@ export interface Library {
   ppo(options: PpoOptions): Promise<PpoResult>
   grpo(options: GrpoOptions): Promise<GrpoResult>
   dpo(options: DpoOptions): Promise<DpoResult>
+  distill(options: DistillOptions): Promise<DistillResult>
+  bestOf(options: BestOfOptions): Promise<BestOfResult>
   loadRewardModel(dir: string, options: LoadModelOptions): Promise<RewardModel>
   scoreDialogues(
     model: RewardModel,
@@ -107,6 +113,8 @@ export const library: Library = {
   ppo: async (options) => (await import('../train/index.js')).ppo(options),
   grpo: async (options) => (await import('../train/index.js')).grpo(options),
   dpo: async (options) => (await import('../train/index.js')).dpo(options),
+  distill: async (options) => (await import('../train/index.js')).distill(options),
+  bestOf: async (options) => (await import('../train/index.js')).bestOf(options),
   loadRewardModel: async (...values) => (await import('../infer/index.js')).loadRewardModel(...values),
   scoreDialogues: async (...values) => (await import('../infer/index.js')).scoreDialogues(...values),
   readDialogues: async function* (...values) {

@@ -1,9 +1,11 @@
 /** The command line: its verbs, and how it ends. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addBestOf } from './best-of.js'
 import { addChat } from './chat.js'
 import type { Context } from './context.js'
 import { addData } from './data.js'
+import { addDistill } from './distill.js'
 import { addDpo } from './dpo.js'
 import { reportError } from './errors.js'
 import { addEval } from './eval.js'
@@ -62,6 +64,8 @@ function createProgram(context: Context): Command {
   addScore(program, context)
   addPpo(program, context)
   addGrpo(program, context)
+  addDistill(program, context)
+  addBestOf(program, context)
   addGenerate(program, context)
   addChat(program, context)
   addEval(program, context)

@@ -1,5 +1,15 @@
+export { type BestOfOptions, type BestOfResult, bestOf, bestOfKl } from './best-of-n.js'
 export { withChatTokens } from './chat-tokens.js'
 export { type Progress, readProgress } from './checkpoint.js'
+export {
+  type Collection,
+  type DistillOptions,
+  type DistillRecipe,
+  type DistillRecipeInput,
+  type DistillResult,
+  distill,
+  distillSchema,
+} from './distill/index.js'
 export { type DpoOptions, type DpoResult, dpo } from './dpo.js'
 export { type DpoRecipe, dpoSchema } from './dpo-recipe.js'
 export { TrainError } from './errors.js'
