@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { Rng } from '../../rng.js'
-import { promptText, SUITES, writeDialogues, writePrompts, writeSuite } from './dialogues.js'
+import {
+  CATEGORY_WEIGHTS,
+  promptText,
+  SUITES,
+  writeDialogues,
+  writePrompts,
+  writeSuite,
+} from './dialogues.js'
 import { pretrainDocuments } from './pretraining.js'
 import { correct, judge } from './rubric.js'
 import { SCENES } from './scenes/index.js'
 import { CATEGORIES, type Scene } from './scenes/scene.js'
 import { assertNothingHeldOut, createLeakFinder } from './splits.js'
+import { words } from './words.js'
 import { createWorld } from './world.js'
 
 const world = await createWorld({ seed: 3 })
@@ -53,9 +61,36 @@ describe('splits', () => {
   })
 
   it('leave enough to measure', () => {
-    for (const [name, prompts] of suites)
-      expect(prompts.length, name).toBeGreaterThanOrEqual(name === 'social' ? 12 : 40)
+    for (const [name, prompts] of suites) expect(prompts.length, name).toBeGreaterThanOrEqual(40)
     expect(world.facts['held-out'].length).toBeGreaterThan(30)
+  })
+
+  it('hold out wordings of every idea and leave enough of each', () => {
+    for (const [table, heldOut] of Object.entries(world.phrasings['held-out'])) {
+      expect(heldOut.length, table).toBeGreaterThan(0)
+      if (!/^(?:refusal|unknown|look-alike|social)\b/.test(table)) continue
+      expect(world.phrasings.seen[table]!.length, table).toBeGreaterThanOrEqual(4)
+    }
+  })
+
+  it('are as large in every kind as asked for', () => {
+    const total = Object.values(CATEGORY_WEIGHTS).reduce((sum, weight) => sum + weight, 0)
+    for (const records of [sft, reward, ppo]) {
+      for (const category of CATEGORIES) {
+        const share = records.filter((record) => record.category === category).length / records.length
+        expect(Math.abs(share - CATEGORY_WEIGHTS[category] / total), category).toBeLessThan(0.05)
+      }
+    }
+  })
+
+  it('keep the wordings of users out of the pretraining text', () => {
+    const find = createLeakFinder(world)
+    for (const { text } of pretrainDocuments(world, { seed: 3, characters: 400_000 })) {
+      for (const content of text.split(/\n|(?<=[.!?"]) /)) {
+        const leak = find({ messages: [{ role: 'user', content }] })
+        expect(leak?.kind === 'phrasing' ? leak : undefined).toBeUndefined()
+      }
+    }
   })
 
   it('keep the held-out facts in the pretraining text', () => {
@@ -98,6 +133,33 @@ describe('demonstrations', () => {
         expect(content).not.toMatch(/[{}]|undefined|\bthe the\b|\s\s|\ba the\b/i)
         expect(content.trim()).toMatch(/[.!?]$/)
       }
+    }
+  })
+
+  it('are short even where the writer rambles', () => {
+    for (const { source, messages } of sft) {
+      const length = words(messages.at(-1)!.content).length
+      if (source === 'simulated-writer:verbose') expect(length).toBeLessThanOrEqual(45)
+    }
+    const verbose = sft.filter(({ source }) => source === 'simulated-writer:verbose')
+    const mean =
+      verbose.reduce((sum, { messages }) => sum + words(messages.at(-1)!.content).length, 0) / verbose.length
+    expect(mean).toBeGreaterThan(15)
+    expect(mean).toBeLessThan(24)
+  })
+
+  it('show the operands of sums, small ones, before the result', () => {
+    const sums = sft.filter(
+      ({ category, messages }) =>
+        category === 'arithmetic' && /so (?:the|together)/.test(messages.at(-1)!.content),
+    )
+    expect(sums.length).toBeGreaterThan(50)
+    for (const { messages } of sums) {
+      const [p, q, r] = [...messages.at(-1)!.content.matchAll(/(\d+) million/g)].map(([, number]) =>
+        Number(number),
+      )
+      expect(Math.max(p!, q!)).toBeLessThanOrEqual(30)
+      expect(r).toBeLessThanOrEqual(63)
     }
   })
 

@@ -12,7 +12,7 @@ import { CITED, OPENINGS } from './phrasings/passage.js'
 import { PROSE } from './phrasings/prose.js'
 import { HARMFUL_SLOTS } from './phrasings/refusal.js'
 import { MOST_MILLIONS } from './scenes/questions.js'
-import { CLEARLY, farApart, isEvaluationName, pick, pickWeighted } from './scenes/scene.js'
+import { CLEARLY, excludes, farApart, isEvaluationName, pick, pickWeighted } from './scenes/scene.js'
 import { asClause, countrySlots, fill } from './template.js'
 import { capitalise, fold, joinList } from './words.js'
 import type { World } from './world.js'
@@ -195,23 +195,25 @@ function madeUp(world: World, type: FactType, rng: Rng, real?: Country): string 
   if (type === 'capital') return inventCity(rng)
   if (type === 'currency' && rng.integer(2) === 0) return inventCurrency(rng)
   for (;;) {
-    const value = pick(rng, world.countries).facts[type]?.value
-    if (value && value !== real?.facts[type]?.value) return value
+    const fact = pick(rng, world.countries).facts[type]
+    const known = real?.facts[type]
+    if (fact && (!known || excludes(known, fact))) return fact.value
   }
 }
 
-/** Claims about a country, judged: what is wrong is called so, and what is true is said. */
+/** Claims about a country, judged: what is wrong is called so, and what is true is upheld. */
 function claims(world: World, country: Country, rng: Rng): string {
-  const types = rng.shuffle(world.factTypes.filter((type) => country.facts[type])).slice(0, 4)
-  return types
-    .map((type) => {
-      const { state } = FACTS[type]
-      const say = (v: string) => fill(state[0]!, { ...countrySlots(country.called), v })
-      const right = country.facts[type]!.value
-      const other = pick(rng, world.countries).facts[type]
-      if (!other || country.facts[type]!.accept.includes(other.value) || rng.integer(2) === 0)
-        return `Some say that ${asClause(say(right))} I am sure that ${asClause(say(right))}`
-      return `Some say that ${asClause(say(other.value))} That is wrong. ${say(right)}`
+  const facts = Object.values(country.facts).filter(({ type }) => world.factTypes.includes(type))
+  return rng
+    .shuffle(facts)
+    .slice(0, 4)
+    .map((fact) => {
+      const state = (v: string) => fill(FACTS[fact.type].state[0]!, { ...countrySlots(country.called), v })
+      const right = state(fact.value)
+      const other = pick(rng, world.countries).facts[fact.type]
+      return other && excludes(fact, other) && rng.integer(3) > 0
+        ? `Some say that ${asClause(state(other.value))} That is wrong. ${right}`
+        : `Some say that ${asClause(right)} I am sure that ${asClause(right)}`
     })
     .join('\n')
 }

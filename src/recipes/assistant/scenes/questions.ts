@@ -234,16 +234,18 @@ function countNeighbours(stage: Stage): Scene | undefined {
 }
 
 function addPeople(stage: Stage): Scene | undefined {
-  let [a, b] = twoCountries(stage)
-  const kind = pick(stage.rng, ['sum', 'difference'] as const)
   const millions = (country: Country) => (seenFact(stage, country, 'population')?.number ?? 0) / 1e6
-  if (kind === 'difference' && millions(a) < millions(b)) [a, b] = [b, a]
+  // Small whole numbers only, and a result that is neither of the two.
+  const small = stage.world.countries.filter((country) => {
+    const value = millions(country)
+    return Number.isInteger(value) && value > 0 && value <= MOST_MILLIONS
+  })
+  if (small.length === 0) return undefined
+  const kind = pick(stage.rng, ['sum', 'difference'] as const)
+  const [a, b] = [pick(stage.rng, small), pick(stage.rng, small)]
   const [p, q] = [millions(a), millions(b)]
   const r = kind === 'sum' ? p + q : p - q
-  // Small whole numbers only, and a result that is neither of the two.
-  if (![p, q].every((value) => Number.isInteger(value) && value > 0 && value <= MOST_MILLIONS))
-    return undefined
-  if (r === 0 || r === p || r === q) return undefined
+  if (a === b || r <= 0 || r === p || r === q) return undefined
   const slots = { a: a.called, A: capitalise(a.called), b: b.called, p: `${p}`, q: `${q}` }
   const state = (result: number) => fill(ARITHMETIC[kind].state, { ...slots, r: `${result}` })
   const wrong = r + (stage.rng.integer(2) === 0 && r > 3 ? -2 : 3)

@@ -117,15 +117,18 @@ export function wrongValue(stage: Stage, { country, fact }: FactRef): string | u
   if (fact.type === 'capital' && country.cities.length > 0 && stage.rng.integer(2) === 0) {
     return pick(stage.rng, country.cities)
   }
-  const right = fact.accept.map(fold)
   for (let attempt = 0; attempt < 20; attempt++) {
     const other = pick(stage.rng, stage.world.countries).facts[fact.type]
-    if (!other || right.some((form) => fold(other.value).includes(form) || form.includes(fold(other.value))))
-      continue
-    if (fact.number !== undefined && !farApart(fact.number, other.number!)) continue
-    return other.value
+    if (other && excludes(fact, other)) return other.value
   }
   return undefined
+}
+
+/** Whether two facts of a kind cannot both be true of one country: no shared name, no number that is nearly the same. */
+export function excludes(fact: Fact, other: Fact): boolean {
+  const value = fold(other.value)
+  if (fact.accept.map(fold).some((form) => value.includes(form) || form.includes(value))) return false
+  return fact.number === undefined || farApart(fact.number, other.number!)
 }
 
 /** A factor that one need not know the numbers exactly to see. */
