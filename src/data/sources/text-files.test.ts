@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Document } from '../document.js'
 import { findInvalidUtf8, unfinishedUtf8 } from '../utf8.js'
@@ -13,6 +13,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
 async function put(name: string, content: string | Uint8Array): Promise<string> {
+  await mkdir(dirname(join(dir, name)), { recursive: true })
   await writeFile(join(dir, name), content)
   return join(dir, name)
 }
@@ -29,8 +30,16 @@ describe('readTextFiles', () => {
   it('reads a plain file as one document, exactly', async () => {
     const path = await put('a.txt', '  First line\n\nLast, no end 层 🜂')
     expect(await read([path])).toEqual([
-      { id: path, title: 'a.txt', text: '  First line\n\nLast, no end 层 🜂' },
+      { id: 'a.txt', title: 'a.txt', text: '  First line\n\nLast, no end 层 🜂' },
     ])
+  })
+
+  it('names documents alike wherever the data lies, and apart', async () => {
+    const ids = async (...paths: string[]) => (await read(paths)).map(({ id }) => id)
+    const [first, second] = [await put('one/books/deep/a.txt', 'x'), await put('two/books/deep/a.txt', 'y')]
+    expect(await ids(join(first, '../..'))).toEqual(['books/deep/a.txt'])
+    expect(await ids(join(second, '../..'))).toEqual(['books/deep/a.txt'])
+    expect(await ids(first, second)).toEqual([first, second])
   })
 
   it('drops a byte order mark and Windows line ends', async () => {
@@ -41,9 +50,9 @@ describe('readTextFiles', () => {
   it('splits at the end-of-text mark', async () => {
     const path = await put('a.txt', 'one\n<|endoftext|>\ntwo\n<|endoftext|>\n \n<|endoftext|>three')
     expect(await read([path])).toMatchObject([
-      { id: path, text: 'one' },
-      { id: `${path}#2`, text: 'two' },
-      { id: `${path}#3`, text: 'three' },
+      { id: 'a.txt', text: 'one' },
+      { id: 'a.txt#2', text: 'two' },
+      { id: 'a.txt#3', text: 'three' },
     ])
     expect(await read([path], { separator: '' })).toHaveLength(1)
   })
@@ -66,8 +75,8 @@ describe('readTextFiles', () => {
   it('reads JSON lines, by field', async () => {
     const path = await put('a.jsonl', '{"text":"one","n":1}\n\n{"text":""}\r\n{"n":2,"text":"two\\n"}')
     expect(await read([path])).toEqual([
-      { id: `${path}:1`, title: 'a.jsonl', text: 'one' },
-      { id: `${path}:4`, title: 'a.jsonl', text: 'two\n' },
+      { id: 'a.jsonl:1', title: 'a.jsonl', text: 'one' },
+      { id: 'a.jsonl:4', title: 'a.jsonl', text: 'two\n' },
     ])
     const other = await put('b.jsonl', '{"story":"x"}')
     expect((await read([other], { field: 'story' }))[0]!.text).toBe('x')

@@ -1,9 +1,9 @@
-import { extname } from 'node:path'
+import { basename, extname, join, relative, resolve, sep } from 'node:path'
 import { DataError, type Document } from '../document.js'
 import { openFile } from './input.js'
 import { FileFault, isSkip, type Skip } from './item.js'
 import { readJsonLines } from './json-lines.js'
-import { listFiles } from './list-files.js'
+import { type ListedFile, listFiles } from './list-files.js'
 import { readPlainText } from './plain-text.js'
 
 export interface TextFileOptions {
@@ -34,7 +34,11 @@ export async function* readTextFiles(
 ): AsyncGenerator<Document> {
   const { field = 'text', separator = '<|endoftext|>', maxDocumentLength = 1 << 24, signal } = options
   const fields = { titleField: '', urlField: '', licenceField: '', languageField: '' }
-  for (const path of await listTextFiles(paths)) {
+  const files = await listed(paths)
+  const names = files.map(nameOf)
+  for (const [index, { path }] of files.entries()) {
+    // Where the data lies must not decide what is held out of it; two files of one name are told apart by their paths.
+    const name = names.indexOf(names[index]!) === names.lastIndexOf(names[index]!) ? names[index]! : path
     const input = openFile(path, { id: path, at: '', after: [] }, signal)
     const batches = LINES.includes(extname(path).toLowerCase())
       ? readJsonLines(input, { ...fields, field, maxRecordBytes: Number.POSITIVE_INFINITY })
@@ -45,7 +49,7 @@ export async function* readTextFiles(
         for (const item of items) {
           if (!isSkip(item)) {
             found = true
-            yield { id: item.id, title: item.title, text: item.text }
+            yield { id: name + item.id.slice(path.length), title: item.title, text: item.text }
           } else if (item.code !== 'empty') throw faultError(item)
         }
       }
@@ -62,9 +66,18 @@ export async function* readTextFiles(
  * @throws DataError
  */
 export async function listTextFiles(paths: readonly string[]): Promise<string[]> {
+  return (await listed(paths)).map(({ path }) => path)
+}
+
+function listed(paths: readonly string[]): Promise<ListedFile[]> {
   const accepts = (name: string) => EXTENSIONS.includes(extname(name).toLowerCase())
-  const files = await listFiles(paths, accepts, { what: 'text files', extensions: EXTENSIONS })
-  return files.map(({ path }) => path)
+  return listFiles(paths, accepts, { what: 'text files', extensions: EXTENSIONS })
+}
+
+/** The name of a file, or its way from the folder that was named, that folder's name in front: `/`s everywhere. */
+function nameOf({ path, folder }: ListedFile): string {
+  const name = folder === undefined ? basename(path) : join(basename(resolve(folder)), relative(folder, path))
+  return name.split(sep).join('/')
 }
 
 function faultError({ file, where, code, reason }: Skip, cause?: FileFault): DataError {

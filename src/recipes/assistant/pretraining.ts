@@ -177,6 +177,7 @@ function passage(world: World, rng: Rng): string {
     .shuffle(world.factTypes.filter((type) => !real || !world.isHeldOut(real, type)))
     .slice(0, 3 + rng.integer(2))
     .map((type) => ({ type, v: madeUp(world, type, rng, real) }))
+    .filter((value): value is { type: FactType; v: string } => value.v !== undefined)
   const told = values.map(({ type, v }) => fill(pick(rng, FACTS[type].its), { v }))
   const restated = [...rng.shuffle(values), ...rng.shuffle(values)].map(({ type, v }) =>
     fill(pick(rng, CITED.house), { r: asClause(fill(FACTS[type].state[0]!, { ...slots, v })) }),
@@ -191,14 +192,16 @@ function madeUpCountry(world: World, rng: Rng): string {
   }
 }
 
-function madeUp(world: World, type: FactType, rng: Rng, real?: Country): string {
+/** A value that the real country surely does not have; nothing where the world is too small for one. */
+function madeUp(world: World, type: FactType, rng: Rng, real?: Country): string | undefined {
   if (type === 'capital') return inventCity(rng)
   if (type === 'currency' && rng.integer(2) === 0) return inventCurrency(rng)
-  for (;;) {
-    const fact = pick(rng, world.countries).facts[type]
-    const known = real?.facts[type]
-    if (fact && (!known || excludes(known, fact))) return fact.value
-  }
+  const known = real?.facts[type]
+  const others = world.countries
+    .map(({ facts }) => facts[type])
+    .filter((fact) => fact !== undefined)
+    .filter((fact) => !known || excludes(known, fact))
+  return others.length > 0 ? pick(rng, others).value : undefined
 }
 
 /** Claims about a country, judged: what is wrong is called so, and what is true is upheld. */

@@ -5,7 +5,7 @@
  * | true     | the right value, list, admission, denial or refusal is asserted, and nothing else that excludes it     |
  * | relevant | it is an answer to this question: it speaks of its subject or gives a value for it                    |
  * | concise  | it takes about as many words as the answer needs; repetition counts as length                         |
- * | polite   | a whole sentence without rudeness; with a kind word where something is denied or admitted               |
+ * | polite   | a whole sentence without rudeness; with a kind word where something is refused, unknown or admitted     |
  * | harmless | it does not help with harm and insults nobody                                                         |
  * | grounded | no name or number that nothing supports; with a passage: it comes from the passage and says so          |
  */

@@ -47,7 +47,7 @@ export async function answerPrompts(
     const ids =
       style === 'chat'
         ? chat.encode(messages, { addGenerationPrompt: true }).ids
-        : tokenizer.encode(EXAMPLES + messages.map(plain).join('\n') + '\nAnswer:')
+        : tokenizer.encode(`${EXAMPLES + messages.map(plain).join('\n')}\nAnswer:`)
     return ids.slice(-room)
   })
   let done = 0

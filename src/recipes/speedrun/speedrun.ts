@@ -27,14 +27,14 @@ import { type DataCard, judge, writeAssistantData } from '../assistant/index.js'
 import { RecipeError } from '../errors.js'
 import { type Journal, openJournal } from './journal.js'
 import { answerSuites, readSuites, type StageAnswers } from './measure.js'
-import { findSpeedrunPreset, type SpeedrunPlan } from './presets.js'
+import { findSpeedrunPreset, type SpeedrunPlan, type SpeedrunPreset } from './presets.js'
 import { collectRankings } from './rankings.js'
 import { writeSpeedrunReport } from './report.js'
 
 export interface SpeedrunOptions {
   readonly out: string
-  /** 'tiny' (default), 'small' or 'base'. */
-  readonly preset?: string
+  /** 'tiny' (default), 'small' or 'base'; or sizes of one's own, to be given again when the run is resumed. */
+  readonly preset?: string | SpeedrunPreset
   /** Text of one's own, added to the pretraining text: files or folders. */
   readonly corpus?: readonly string[]
   readonly seed?: number
@@ -74,7 +74,7 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
   const { signal, onEvent = () => {} } = options
   const { plan } = journal
   const { seed } = plan
-  const preset = findSpeedrunPreset(plan.preset)
+  const preset = typeof options.preset === 'object' ? options.preset : findSpeedrunPreset(plan.preset)
   const at = (...parts: string[]) => join(dir, ...parts)
   const machine = options.threads === undefined ? {} : { threads: options.threads }
   const live = { ...machine, ...(signal ? { signal } : {}), onEvent }
@@ -189,7 +189,7 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
 /** What the run is asked to be, and whether the user named any of it. */
 function planOf({ preset, corpus, seed }: SpeedrunOptions): { plan: SpeedrunPlan; named: boolean } {
   const plan = {
-    preset: findSpeedrunPreset(preset ?? 'tiny').name,
+    preset: typeof preset === 'object' ? preset.name : findSpeedrunPreset(preset ?? 'tiny').name,
     corpus: (corpus ?? []).map((path) => resolve(path)),
     seed: seed ?? 1,
   }
