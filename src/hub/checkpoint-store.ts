@@ -25,6 +25,8 @@ const STEP_FOLDER = /^step-(\d{6,})$/
 const manifestSchema = z.object({
   format: z.literal('athanor-checkpoint-1'),
   step: z.int().nonnegative(),
+  /** How long `metrics.jsonl` was: what comes after is of steps that will be run again. */
+  metricsBytes: z.int().nonnegative().optional(),
   files: z.record(
     z.string(),
     z.object({ bytes: z.int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
@@ -77,9 +79,10 @@ export async function writeCheckpoint(
   checkpoints: string,
   step: number,
   writers: Readonly<Record<string, (path: string) => Promise<void>>>,
+  metricsBytes: number,
 ): Promise<CheckpointInfo> {
   const dir = join(checkpoints, stepFolder(step))
-  const manifest: CheckpointManifest = { format: 'athanor-checkpoint-1', step, files: {} }
+  const manifest: CheckpointManifest = { format: 'athanor-checkpoint-1', step, metricsBytes, files: {} }
   await writeDirectoryAtomic(dir, async (folder) => {
     for (const [name, write] of Object.entries(writers)) {
       const path = join(folder, name)

@@ -7,6 +7,8 @@ export interface MetricsLog {
   append(metrics: Readonly<Record<string, unknown>>): Promise<void>
   /** Makes everything appended so far durable. */
   sync(): Promise<void>
+  /** Length of the file. */
+  readonly bytes: number
   close(): Promise<void>
 }
 
@@ -22,27 +24,38 @@ export interface MetricsRepair {
 const LINE_END = 0x0a
 const CHUNK_BYTES = 1 << 18
 
+/** Where a run goes on: the newest checkpoint's step, or -1 to begin anew, and how long the log was when it was saved. */
+export interface LogEnd {
+  readonly step: number
+  readonly bytes?: number | undefined
+}
+
 /**
- * Opens the log for a run that continues after `lastStep`: everything from the first line of a later step on is cut away
- * (those steps will be run again), and so is a torn last line.
+ * Opens the log for a run that goes on from a checkpoint: what was written after it is cut away, from the first line of a later
+ * step on (it will be written again), and so is a torn last line.
  *
- * @param lastStep the newest checkpoint's step, or -1 to begin anew
  * @param syncEvery 'line' makes each line durable before `append` returns; 'checkpoint' leaves that to `sync`
  */
 export async function openMetricsLog(
   path: string,
-  lastStep: number,
+  last: LogEnd,
   syncEvery: 'checkpoint' | 'line' = 'checkpoint',
 ): Promise<{ log: MetricsLog; repair: MetricsRepair }> {
   let appender: FileHandle | undefined
   try {
-    const repair = await repairTail(path, lastStep)
+    const repair = await repairTail(path, last)
     const handle = await open(path, 'a')
     appender = handle
+    let bytes = repair.kept
     const log: MetricsLog = {
+      get bytes() {
+        return bytes
+      },
       append: async (metrics) => {
+        const line = `${JSON.stringify(metrics)}\n`
+        bytes += Buffer.byteLength(line)
         try {
-          await handle.appendFile(`${JSON.stringify(metrics)}\n`)
+          await handle.appendFile(line)
           if (syncEvery === 'line') await handle.datasync()
         } catch (error) {
           throw toStorageError(error, 'append to', path)
@@ -60,7 +73,10 @@ export async function openMetricsLog(
   }
 }
 
-async function repairTail(path: string, lastStep: number): Promise<MetricsRepair> {
+async function repairTail(
+  path: string,
+  { step, bytes: most = Number.POSITIVE_INFINITY }: LogEnd,
+): Promise<MetricsRepair> {
   // Windows cannot cut a file that is open for appending, so this is a handle of its own.
   const handle = await open(path, 'r+').catch((error) =>
     errorCode(error) === 'ENOENT' ? undefined : Promise.reject(error),
@@ -75,7 +91,7 @@ async function repairTail(path: string, lastStep: number): Promise<MetricsRepair
       end = start
       if (!complete) break
       end += bytes.byteLength + 1
-      if (kept === undefined && stepOf(bytes) > lastStep) kept = start
+      if (kept === undefined && (start >= most || stepOf(bytes) > step)) kept = start
       if (kept !== undefined) droppedLines++
     }
     kept ??= end

@@ -218,6 +218,17 @@ describe('metrics', () => {
     ])
   })
 
+  it('written after the checkpoint are cut away, those of its own step too', async () => {
+    const first = await open('create')
+    await first.appendMetrics({ step: 2, loss: 1 })
+    await first.saveCheckpoint(2, files('2'))
+    await first.appendMetrics({ step: 2, heldOut: 3 })
+    await first.appendMetrics({ event: 'without a step' })
+    await first.close()
+    expect((await open('resume')).metricsRepair).toMatchObject({ droppedLines: 2, torn: false })
+    expect(await metrics()).toEqual([{ step: 2, loss: 1 }])
+  })
+
   it('begin anew when there is no checkpoint', async () => {
     const first = await open('create')
     await first.appendMetrics({ step: 0, loss: 1 })

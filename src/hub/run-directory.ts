@@ -79,7 +79,7 @@ const RESERVED = [MANIFEST_NAME, 'metrics.jsonl', 'report.md', '.lock', CHECKPOI
 
 /**
  * Opens a run directory for writing and takes its lock. Leftovers of a crash are cleared, the top-level files are made to
- * show the newest usable checkpoint, and metrics of steps after it are cut away, so that a resumed run writes them again.
+ * show the newest usable checkpoint, and metrics written after it are cut away, so that a resumed run writes them again.
  *
  * @throws RunError when there is (or is not) a run already, RunLockedError, StorageError
  */
@@ -110,7 +110,7 @@ export async function openRun(directory: string, options: OpenRunOptions): Promi
     if (latest) await mirrorCheckpoint(latest, dir)
     const { log, repair } = await openMetricsLog(
       join(dir, 'metrics.jsonl'),
-      latest?.step ?? -1,
+      { step: latest?.step ?? -1, bytes: latest?.manifest.metricsBytes },
       options.metricsSync,
     )
     return createRunDirectory({ dir, checkpoints, keep, lock, log, latest, skipped, metricsRepair: repair })
@@ -163,10 +163,10 @@ function createRunDirectory({
           `the lock of ${dir} was removed or taken over; another process may be writing here`,
         )
       }
-      // Metrics first: a checkpoint of step S promises the lines up to S.
+      // Metrics first: a checkpoint promises the lines before it.
       await log.sync()
       await setAsideLaterCheckpoints(checkpoints, step)
-      latest = await writeCheckpoint(checkpoints, step, files)
+      latest = await writeCheckpoint(checkpoints, step, files, log.bytes)
       await mirrorCheckpoint(latest, dir)
       await pruneCheckpoints(checkpoints, keep)
       return latest

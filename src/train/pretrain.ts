@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { createBatches, loadFactbook, readTextFiles } from '../data/index.js'
-import { openRun, type RunDirectory, readMetrics } from '../hub/index.js'
+import { openRun, type RunDirectory } from '../hub/index.js'
 import { type LanguageModel, loadModel } from '../infer/index.js'
 import { type GptConfig, initGpt } from '../models/index.js'
 import { Rng } from '../rng.js'
@@ -238,10 +238,7 @@ async function train({
   const report = async (maxTokens?: number) => {
     const event = { type: 'eval' as const, step, ...(await measure(state.params, maxTokens)) }
     onEvent(event)
-    const mayRepeat = step === progress.step || maxTokens === undefined
-    if (!mayRepeat || !(await measuredBefore(run, step))) {
-      await run.appendMetrics({ step, heldOut: { loss: event.loss, bitsPerByte: event.bitsPerByte } })
-    }
+    await run.appendMetrics({ step, heldOut: { loss: event.loss, bitsPerByte: event.bitsPerByte } })
     return event
   }
 
@@ -350,12 +347,4 @@ async function documents(data: readonly string[] | undefined): Promise<DocumentS
   return async function* () {
     yield* await loadFactbook()
   }
-}
-
-/** Whether the metrics already hold the measurement at a step: a run that is resumed there measures again. */
-async function measuredBefore(run: RunDirectory, step: number): Promise<boolean> {
-  for await (const line of readMetrics(join(run.dir, 'metrics.jsonl'))) {
-    if (line.step === step && line.heldOut !== undefined) return true
-  }
-  return false
 }
