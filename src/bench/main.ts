@@ -19,11 +19,12 @@ import {
   startGemm,
   takeTurn,
 } from './measure.js'
+import { measurePpo } from './measure-ppo.js'
 import { findPyTorch } from './pytorch.js'
 import { type BenchResult, report } from './report.js'
 import { printResult } from './table.js'
 
-const sections = [...caseNames, 'generation', 'data'] as const
+const sections = [...caseNames, 'generation', 'ppo', 'data'] as const
 type Section = (typeof sections)[number]
 
 interface Options {
@@ -38,7 +39,7 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures training (tokens/s, FLOP/s, memory, and PyTorch beside it where it is installed), generation and data cleaning.',
+    'Measures training in all stages (tokens/s, FLOP/s, memory, and PyTorch beside it where it is installed), generation, steps of PPO and data cleaning.',
   )
   .option('--json', 'print the result as JSON')
   .option('--quick', 'few and short turns, no torch.compile: to see that everything works')
@@ -73,9 +74,10 @@ async function bench({ quick, threads, only, ...options }: Options): Promise<Ben
     for (const name of only.includes('generation') ? generationNames : []) {
       generation.push(...(await measureGeneration(name, settings)))
     }
+    const ppo = only.includes('ppo') ? { ppo: await measurePpo(settings) } : {}
     const size = quick ? 'quick' : options.large ? 'large' : 'full'
     const data = only.includes('data') ? await measureData(dataSizes[size], threads, log) : []
-    return { ...report(threads, gemm, cases, generation, found), data }
+    return { ...report(threads, gemm, cases, generation, found), ...ppo, data }
   } finally {
     await gemm.peer.stop()
   }

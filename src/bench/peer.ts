@@ -85,11 +85,17 @@ export class Peer {
   }
 
   /** Times of repetitions at a steady pace: the one that wakes threads and caches up is left out. */
-  async steady({ seconds, count }: Request): Promise<number[]> {
+  async steady(request: Request): Promise<number[]> {
+    return (await this.steadyBurst(request)).seconds
+  }
+
+  /** As `steady`, with the pieces of each repetition. */
+  async steadyBurst({ seconds, count }: Request): Promise<Burst> {
     // Threads of the process measured before may spin for a while after its last call.
     await new Promise((resolve) => setTimeout(resolve, 200))
     const burst = await this.run({ seconds, count: count + 1 })
-    return burst.seconds.slice(1)
+    const parts = Object.entries(burst.parts ?? {}).map(([name, values]) => [name, values.slice(1)] as const)
+    return { ...burst, seconds: burst.seconds.slice(1), parts: Object.fromEntries(parts) }
   }
 
   /** Ends the process; safe to call twice. */

@@ -27,6 +27,8 @@ export const burstSchema = z.object({
   seconds: z.array(z.number()).min(1),
   /** Loss of each training step. */
   losses: z.array(z.number()).optional(),
+  /** Seconds of the pieces of each repetition, where it has some. */
+  parts: z.record(z.string(), z.array(z.number())).optional(),
   /** Highest resident memory so far. */
   peakMemoryBytes: z.number(),
 })
@@ -39,21 +41,28 @@ export function peakMemory(): number {
   return process.resourceUsage().maxRSS * 1024
 }
 
-/** The measured side: announces itself, and repeats `work` as it is told. `work` returns the loss, if there is one. */
-export async function answerRequests(ready: Ready, work: () => Promise<number | undefined>): Promise<void> {
+/** What a repetition has to tell: its loss, or the seconds of its pieces. */
+export type Told = number | Readonly<Record<string, number>> | undefined
+
+/** The measured side: announces itself, and repeats `work` as it is told. */
+export async function answerRequests(ready: Ready, work: () => Promise<Told>): Promise<void> {
   const send = (message: Ready | Burst) => process.stdout.write(`${JSON.stringify(message)}\n`)
   send(ready)
   for await (const line of createInterface({ input: process.stdin })) {
     const request = JSON.parse(line) as Request
     const seconds: number[] = []
     const losses: number[] = []
+    const parts: Record<string, number[]> = {}
     const end = performance.now() + 1000 * request.seconds
     while (seconds.length < request.count || performance.now() < end) {
       const start = performance.now()
-      const loss = await work()
+      const told = await work()
       seconds.push((performance.now() - start) / 1000)
-      if (loss !== undefined) losses.push(loss)
+      if (typeof told === 'number') losses.push(told)
+      for (const [name, value] of Object.entries(typeof told === 'object' ? told : {})) {
+        parts[name] = [...(parts[name] ?? []), value]
+      }
     }
-    send({ seconds, losses, peakMemoryBytes: peakMemory() })
+    send({ seconds, losses, parts, peakMemoryBytes: peakMemory() })
   }
 }

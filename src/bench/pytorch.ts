@@ -55,7 +55,7 @@ export function startPyTorch(
 }
 
 function optionsOf({ threads }: PyTorch, shape: Case, weights: string, role: 'choose' | 'measure') {
-  return { role, shape, learning, weights, threads }
+  return { role, shape, learning: learning[shape.task], weights, threads }
 }
 
 function environment({ threads }: PyTorch): NodeJS.ProcessEnv {

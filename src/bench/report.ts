@@ -8,6 +8,7 @@ import type {
   TorchMeasurement,
   TrainingMeasurement,
 } from './measure.js'
+import type { PpoResult } from './measure-ppo.js'
 import type { PyTorch } from './pytorch.js'
 import { median, pairwise } from './statistics.js'
 
@@ -71,6 +72,7 @@ export interface BenchResult {
   /** Resident memory with the runtime loaded and nothing done. */
   readonly baselineMemoryBytes: number
   readonly training: Partial<Record<CaseName, TrainingResult>>
+  readonly ppo?: PpoResult
   /** By model, then `batch1` and `batch16`. */
   readonly generation: Partial<Record<CaseName, Record<string, GenerationResult>>>
   readonly pytorch?:

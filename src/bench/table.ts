@@ -1,5 +1,7 @@
 /** The result for people. */
 import { PARITY_TOLERANCE } from './cases.js'
+import type { PpoResult } from './measure-ppo.js'
+import { PIECES } from './pieces.js'
 import type { BenchResult, TorchCaseResult, TorchResult } from './report.js'
 
 export function printResult(result: BenchResult): string {
@@ -55,6 +57,7 @@ export function printResult(result: BenchResult): string {
     ])
     blocks.push(align([header, ...lines]))
   }
+  if (result.ppo) blocks.push(...ppoBlocks(result.ppo))
   if (result.data !== undefined && result.data.length > 0) {
     const header = ['data', 'documents', 'kept', 'MB/s', 'seconds', 'CPU seconds', 'memory']
     const lines = result.data.map((r) => [
@@ -82,6 +85,33 @@ export function printResult(result: BenchResult): string {
     )
   }
   return blocks.join('\n\n')
+}
+
+function ppoBlocks({ rollouts, ...step }: PpoResult): string[] {
+  const { batched, single, plain } = rollouts.tokensPerSecond
+  const seconds = (value: number) => value.toFixed(2)
+  return [
+    align([
+      [`PPO step, ${step.episodes} episodes`, 'seconds', ...PIECES, 'first step', 'memory'],
+      [
+        '',
+        seconds(step.stepSeconds),
+        ...PIECES.map((piece) => seconds(step.parts[piece])),
+        seconds(step.firstStepSeconds),
+        megabytes(step.peakMemoryBytes),
+      ],
+    ]),
+    align([
+      ['answers, tokens/s', 'batch, cache', 'cache only', 'neither', 'batch and cache are'],
+      [
+        '',
+        integer(batched),
+        integer(single),
+        integer(plain),
+        `${rollouts.overSingle.toFixed(1)} x, ${rollouts.overPlain.toFixed(1)} x`,
+      ],
+    ]),
+  ]
 }
 
 function torchRow(name: string, adamw: string, r: TorchResult): string[] {

@@ -44,7 +44,7 @@ export async function trainingWork(chosen: Case, device: Device) {
     ready: { compileSeconds, parameters, tokens: B * T, flops: stepFlops(parameters, config, B * T) },
     work: async () => {
       const batch = batchOf(done)
-      const result = await update(state, batch, { lr: learning.learningRate, step: ++done })
+      const result = await update(state, batch, { lr: learning.pretrain.learningRate, step: ++done })
       state = { ...result.state, params: result.state.params as typeof params }
       return result.loss
     },

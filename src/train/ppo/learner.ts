@@ -111,7 +111,7 @@ export function createLearner({ recipe, vocabulary, optimizer, device, text, ...
 
   const learn = async (
     state: LearnerState,
-    experience: Experience,
+    experience: Pick<Experience, 'episodes' | 'logProbs' | 'values' | 'returns' | 'advantages'>,
     { actorRate, criticRate, both, rng }: LearnInput,
   ): Promise<{ state: LearnerState; metrics: Record<string, number> }> => {
     const { episodes, logProbs, values, returns, advantages } = experience
@@ -120,9 +120,7 @@ export function createLearner({ recipe, vocabulary, optimizer, device, text, ...
     const means = new Means()
     let far = false
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const order = rng.fork(epoch).shuffle([...episodes.lengths.keys()])
-      for (let start = 0; start < order.length; start += minibatchSize) {
-        const chosen = order.slice(start, start + minibatchSize)
+      for (const chosen of minibatches(episodes.count, minibatchSize, rng.fork(epoch))) {
         const { batch, source } = packEpisodes(episodes, chosen)
         const { targets, ...shared } = batch
         const take = (x: Float32Array) => takeTokens(x, source, batch.at.shape[0]!)
@@ -163,6 +161,12 @@ export function createLearner({ recipe, vocabulary, optimizer, device, text, ...
       await updateCritic.dispose()
     },
   }
+}
+
+/** Numbers below `count` in an order that `rng` decides, some at a time. */
+export function* minibatches(count: number, size: number, rng: Rng): Generator<number[]> {
+  const order = rng.shuffle([...Array(count).keys()])
+  for (let start = 0; start < count; start += size) yield order.slice(start, start + size)
 }
 
 /** Means of numbers by name. */
