@@ -410,11 +410,11 @@ test('start and speedrun hand their flags to the recipe', async () => {
   expect(started.code).toBe(0)
   expect(started.out).toContain('chat --model o/ppo')
   expect(started.out).toContain('o/report.html')
-  await athanor('speedrun --preset small --out o'.split(' '), functions)
+  await athanor('speedrun --preset small --larger --ablations --out o'.split(' '), functions)
   await athanor('speedrun --out o --resume'.split(' '), functions)
   expect(given).toEqual([
     { corpus: ['my.txt'], out: 'o', seed: 2, threads: 1, resume: 'auto' },
-    { preset: 'small', out: 'o', resume: 'never' },
+    { preset: 'small', larger: true, ablations: true, out: 'o', resume: 'never' },
     { out: 'o', resume: 'must' },
   ])
   expect(JSON.parse((await athanor(['speedrun', '--json'], functions)).out)).toEqual(done)

@@ -8,7 +8,8 @@ import { seed, several, text, threads } from './numbers.js'
 import { printResult } from './output.js'
 import { createReporter } from './reporter.js'
 
-interface Flags extends Pick<SpeedrunOptions, 'preset' | 'corpus' | 'seed' | 'threads'> {
+interface Flags extends Pick<SpeedrunOptions, 'corpus' | 'seed' | 'threads' | 'ablations' | 'larger'> {
+  readonly preset?: string
   readonly out: string
   readonly resume?: boolean
   readonly json?: boolean
@@ -29,6 +30,8 @@ export function addSpeedrun(program: Command, context: Context): void {
   )
     .option('--preset <name>', 'how large: tiny, small or base (default: tiny)', text)
     .option('--corpus <path...>', 'text of your own, added to the pretraining text', several)
+    .option('--ablations', 'PPO again with its details changed, for a table of what they are for')
+    .option('--larger', 'a model five times as large with demonstrations only, to compare with')
     .option('--resume', 'go on with an interrupted run in --out')
     .option('--list-presets', 'show the presets and end')
   shared(verb.option('--out <dir>', 'folder for everything the run makes', 'runs/speedrun')).action(

@@ -1,7 +1,7 @@
 /** How large a speedrun is. Every number that a stage needs, by name; the rest are the stages' own defaults. */
 import { z } from 'zod'
 import type { PpoOptions, RecipeInput, RewardOptions, SftOptions } from '../../train/index.js'
-import type { AssistantDataOptions } from '../assistant/index.js'
+import { type AssistantDataOptions, FACT_TYPES } from '../assistant/index.js'
 import { RecipeError } from '../errors.js'
 
 export interface SpeedrunPreset {
@@ -17,6 +17,10 @@ export interface SpeedrunPreset {
   }
   readonly reward: NonNullable<RewardOptions['overrides']>
   readonly ppo: NonNullable<PpoOptions['overrides']> & { readonly maxTokens: number }
+  /** A model at least five times as large, which learns from the same text and demonstrations and no further. */
+  readonly larger: RecipeInput
+  /** Whether PPO is run again with details changed without being asked for. */
+  readonly ablations: boolean
 }
 
 /** What a speedrun was asked to be. */
@@ -24,31 +28,63 @@ export const planSchema = z.object({
   preset: z.string(),
   corpus: z.array(z.string()),
   seed: z.number().int().nonnegative(),
+  /** PPO again, with its details changed. */
+  ablations: z.boolean(),
+  /** A larger model with demonstrations only, to compare with. */
+  larger: z.boolean(),
 })
 export type SpeedrunPlan = z.output<typeof planSchema>
 
-const shape = { nLayer: 4, nHead: 4, width: 192, contextLength: 256, tokenizer: 'bpe:2048' } as const
+const shape = { nLayer: 4, nHead: 4, width: 128, contextLength: 256, tokenizer: 'bpe:2048' } as const
+
+/** PPO with one detail changed, and what that teaches. */
+export interface Ablation {
+  readonly name: string
+  readonly lesson: string
+  readonly overrides: NonNullable<PpoOptions['overrides']>
+}
+
+export const ABLATIONS: readonly Ablation[] = [
+  {
+    name: 'no-kl',
+    lesson:
+      'without the KL penalty and its limit the policy goes where the reward model is wrong: its score rises and the gold score does not follow',
+    overrides: { klCoefficient: 0, klLimit: undefined },
+  },
+  {
+    name: 'strong-kl',
+    lesson: 'a penalty ten times as strong keeps the policy near SFT: little is lost and little is won',
+    overrides: { klCoefficient: 0.5 },
+  },
+  {
+    name: 'no-whitening',
+    lesson: 'advantages keep their scale and their mean, so the size of the steps follows the rewards',
+    overrides: { whitenAdvantages: false },
+  },
+]
 
 const muon = { optimizer: 'muon', learningRate: 0.01, muonLearningRate: 0.02 } as const
+
+const tinyPretrain = {
+  ...shape,
+  ...muon,
+  batchSize: 8,
+  steps: 1200,
+  schedule: 'wsd',
+  warmup: 20,
+  lrFloor: 0,
+  heldOutFraction: 0.02,
+  evalEvery: 400,
+  checkpointEvery: 400,
+} as const
 
 const list: readonly SpeedrunPreset[] = [
   {
     name: 'tiny',
-    summary: 'about ten minutes on two cores: 2 million parameters',
-    data: {},
-    pretrain: {
-      ...shape,
-      ...muon,
-      batchSize: 8,
-      steps: 900,
-      schedule: 'wsd',
-      warmup: 20,
-      lrFloor: 0,
-      heldOutFraction: 0.02,
-      evalEvery: 300,
-      checkpointEvery: 300,
-    },
-    sft: { ...muon, epochs: 2, batchSize: 8, warmup: 10, evalEvery: 200, checkpointEvery: 200 },
+    summary: 'about ten minutes on two cores: 1 million parameters',
+    data: { rewardPrompts: 3000 },
+    pretrain: tinyPretrain,
+    sft: { ...muon, epochs: 3, batchSize: 8, warmup: 10, evalEvery: 200, checkpointEvery: 200 },
     rankings: { answers: 4, temperature: 1 },
     reward: { learningRate: 5e-4, batchSize: 8 },
     ppo: {
@@ -56,10 +92,96 @@ const list: readonly SpeedrunPreset[] = [
       batchSize: 64,
       minibatchSize: 32,
       maxTokens: 48,
-      learningRate: 1e-4,
+      learningRate: 5e-4,
       klCoefficient: 0.05,
       klLimit: 10,
     },
+    larger: { ...tinyPretrain, nLayer: 7, width: 256 },
+    ablations: false,
+  },
+  {
+    name: 'small',
+    summary: 'about an hour on two cores: 3 million parameters, more countries, more facts',
+    data: {
+      countries: 160,
+      factTypes: [...FACT_TYPES],
+      pretrainCharacters: 30_000_000,
+      dialogues: 50_000,
+      rewardPrompts: 6000,
+      ppoPrompts: 8000,
+      suitePrompts: 100,
+    },
+    pretrain: {
+      ...tinyPretrain,
+      nLayer: 6,
+      width: 192,
+      tokenizer: 'bpe:3072',
+      steps: 3600,
+      evalEvery: 900,
+      checkpointEvery: 600,
+    },
+    sft: { ...muon, epochs: 3, batchSize: 8, warmup: 20, evalEvery: 400, checkpointEvery: 400 },
+    rankings: { answers: 4, temperature: 1 },
+    reward: { learningRate: 5e-4, batchSize: 8 },
+    ppo: {
+      steps: 120,
+      batchSize: 128,
+      minibatchSize: 32,
+      maxTokens: 48,
+      learningRate: 4e-4,
+      klCoefficient: 0.05,
+      klLimit: 10,
+    },
+    larger: { ...tinyPretrain, nLayer: 9, width: 384, tokenizer: 'bpe:3072', steps: 3600 },
+    ablations: false,
+  },
+  {
+    name: 'base',
+    summary: 'a night on two cores: 15 million parameters, all countries and facts, PPO with its ablations',
+    data: {
+      countries: 195,
+      factTypes: [...FACT_TYPES],
+      pretrainCharacters: 120_000_000,
+      profileCharacters: 20_000,
+      dialogues: 100_000,
+      rewardPrompts: 10_000,
+      ppoPrompts: 12_000,
+      suitePrompts: 200,
+    },
+    pretrain: {
+      ...tinyPretrain,
+      nLayer: 8,
+      nHead: 6,
+      width: 384,
+      tokenizer: 'bpe:4096',
+      batchSize: 16,
+      steps: 7000,
+      evalEvery: 1000,
+      checkpointEvery: 500,
+    },
+    sft: { ...muon, epochs: 3, batchSize: 16, warmup: 20, evalEvery: 500, checkpointEvery: 250 },
+    rankings: { answers: 6, temperature: 1 },
+    reward: { learningRate: 2e-4, batchSize: 16 },
+    ppo: {
+      steps: 200,
+      batchSize: 256,
+      minibatchSize: 64,
+      maxTokens: 64,
+      learningRate: 2e-4,
+      klCoefficient: 0.05,
+      klLimit: 10,
+      ptxCoefficient: 0.1,
+    },
+    larger: {
+      ...tinyPretrain,
+      nLayer: 12,
+      nHead: 12,
+      width: 768,
+      tokenizer: 'bpe:4096',
+      batchSize: 16,
+      steps: 7000,
+    },
+    ablations: true,
   },
 ]
 

@@ -12,18 +12,20 @@ import {
 import { type DataCard, judge } from '../assistant/index.js'
 import type { Journal } from './journal.js'
 import { compareAnswers, type EvaluationSuite, goldScore, type StageAnswers, suiteRate } from './measure.js'
-import type { SpeedrunPlan } from './presets.js'
+import { ABLATIONS, type SpeedrunPlan } from './presets.js'
 import type { RankingSummary } from './rankings.js'
 
 export interface SpeedrunFindings {
   readonly plan: SpeedrunPlan
   readonly card: DataCard
   readonly suites: readonly EvaluationSuite[]
-  /** By stage: base, sft, ppo, in the order of the road. */
+  /** By stage: base, sft, ppo; then what else there is to compare. */
   readonly answers: Readonly<Record<string, StageAnswers>>
   readonly rankings: RankingSummary
   /** Nats per answer between PPO's policy and SFT's. */
   readonly klAtEnd: number | undefined
+  /** PPO with details changed, by name; their answers are among `answers` as `ablation-<name>`. */
+  readonly ablations: Readonly<Record<string, { readonly kl: number }>>
   readonly times: Journal['times']
   readonly threads?: number
 }
@@ -39,15 +41,21 @@ const PREFERRED = 0.65
 const KL_BOUND = 10
 const REWARD_GAP = 0.03
 
-const LABELS: Readonly<Record<string, string>> = { base: 'base', sft: 'SFT', ppo: 'PPO' }
+const LABELS: Readonly<Record<string, string>> = {
+  base: 'base',
+  sft: 'SFT',
+  ppo: 'PPO',
+  'larger-sft': 'larger SFT',
+}
 
 /** Writes `report.md`, `report.html` and `report.json`; returns where. */
 export async function writeSpeedrunReport(dir: string, findings: SpeedrunFindings) {
   const { plan, card, suites, answers, rankings, times } = findings
   const collected = await collectReport(dir)
-  const names = Object.keys(answers)
+  const names = Object.keys(answers).filter((name) => !name.startsWith('ablation-'))
   const stages = names.map((name) => LABELS[name] ?? name)
-  const last = answers[names.at(-1)!]!
+  const last = answers.ppo!
+  const lastAt = names.indexOf('ppo')
   const { rewardModel } = collected
   const preferred = compareAnswers(suites, last.drawn, answers.sft!.drawn, plan.seed)
   const preferredGreedy = compareAnswers(suites, last.greedy, answers.sft!.greedy, plan.seed)
@@ -56,7 +64,7 @@ export async function writeSpeedrunReport(dir: string, findings: SpeedrunFinding
     const cells = names.map((name) => suiteRate(suite, answers[name]!.greedy[suite.name]!, plan.seed))
     const better = suite.name === 'over-refusal' ? ('lower' as const) : ('higher' as const)
     const target = TARGETS[suite.name]
-    const reached = cells.at(-1)!.value
+    const reached = cells[lastAt]!.value
     const met = target !== undefined && (better === 'lower' ? reached <= target : reached >= target)
     return {
       suite: suite.name,
@@ -71,7 +79,7 @@ export async function writeSpeedrunReport(dir: string, findings: SpeedrunFinding
   const gap = rewardModel === undefined ? undefined : rankings.ceiling - rewardModel.accuracy.value
   const misses = [
     ...rows.flatMap(({ suite, bar, cells }) =>
-      bar && !bar.met ? [`${suite}: ${percent(cells.at(-1)!.value)}, wanted ${percent(bar.target)}`] : [],
+      bar && !bar.met ? [`${suite}: ${percent(cells[lastAt]!.value)}, wanted ${percent(bar.target)}`] : [],
     ),
     ...(metPreference
       ? []
@@ -153,7 +161,8 @@ export async function writeSpeedrunReport(dir: string, findings: SpeedrunFinding
       ),
     },
     ...(rewardModel ? { rewardModel: { ...rewardModel, ceiling: rankings.ceiling } } : {}),
-    overOptimisation: { stage: 'PPO', points: await goldCurve(join(dir, 'ppo-gold.jsonl')) },
+    overOptimisation: await overOptimisation(dir, findings),
+    ...(Object.keys(findings.ablations).length === 0 ? {} : { ablation: ablationTable(findings) }),
     samples: suites.map(({ name, prompts }) => ({
       category: name,
       prompt: [...prompts[0]!.messages],
@@ -164,6 +173,45 @@ export async function writeSpeedrunReport(dir: string, findings: SpeedrunFinding
     })),
   }
   return (await writeReport(dir, input)).files
+}
+
+/** Where PPO was run without the KL penalty, its curve: it goes far enough to show where the gold score turns. */
+async function overOptimisation(dir: string, { ablations }: SpeedrunFindings) {
+  const free = 'no-kl' in ablations
+  const points = await goldCurve(join(dir, `${free ? 'ablation-no-kl' : 'ppo'}-gold.jsonl`))
+  const note = free
+    ? 'PPO without the KL penalty, on the prompts that it learns from.'
+    : 'On the prompts that PPO learns from.'
+  return { stage: free ? 'PPO without KL penalty' : 'PPO', points, note }
+}
+
+function ablationTable({
+  suites,
+  answers,
+  ablations,
+  klAtEnd,
+  plan,
+}: SpeedrunFindings): NonNullable<ReportInput['ablation']> {
+  const row = (name: string, kl: number | undefined) => {
+    const stage = answers[name]!
+    const { rate } = compareAnswers(suites, stage.drawn, answers.sft!.drawn, plan.seed)
+    return [rate, goldScore(suites, stage.drawn, plan.seed), kl === undefined ? null : { value: kl }]
+  }
+  return {
+    metrics: [
+      { name: 'preferred to SFT by the gold judge' },
+      { name: 'gold score', unit: 'points' },
+      { name: 'KL from SFT', unit: 'nats per answer', better: 'lower' },
+    ],
+    rows: [
+      { name: 'PPO as it is', baseline: true, cells: row('ppo', klAtEnd) },
+      ...ABLATIONS.flatMap(({ name, lesson }) => {
+        const found = ablations[name]
+        return found ? [{ name, lesson, cells: row(`ablation-${name}`, found.kl) }] : []
+      }),
+    ],
+    note: 'Answers drawn at temperature 1 to all suites.',
+  }
 }
 
 function dataOf(card: DataCard, rankings: RankingSummary): NonNullable<ReportInput['data']> {

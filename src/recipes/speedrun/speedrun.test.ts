@@ -13,6 +13,19 @@ beforeAll(async () => {
 })
 afterAll(() => rm(dir, { recursive: true, force: true }))
 
+const pretrain = {
+  nLayer: 1,
+  nHead: 2,
+  width: 32,
+  contextLength: 128,
+  tokenizer: 'bpe:400',
+  batchSize: 4,
+  steps: 6,
+  learningRate: 0.01,
+  evalTokens: 512,
+  checkpointEvery: 3,
+} as const
+
 /** The whole road at a size at which nothing is learnt. */
 const micro: SpeedrunPreset = {
   name: 'micro',
@@ -27,22 +40,13 @@ const micro: SpeedrunPreset = {
     ppoPrompts: 30,
     suitePrompts: 2,
   },
-  pretrain: {
-    nLayer: 1,
-    nHead: 2,
-    width: 32,
-    contextLength: 128,
-    tokenizer: 'bpe:400',
-    batchSize: 4,
-    steps: 6,
-    learningRate: 0.01,
-    evalTokens: 512,
-    checkpointEvery: 3,
-  },
+  pretrain,
   sft: { epochs: 1, batchSize: 8, checkpointEvery: 3 },
   rankings: { answers: 3, temperature: 1 },
   reward: { batchSize: 8 },
   ppo: { steps: 2, batchSize: 8, minibatchSize: 4, maxTokens: 12, maxPromptTokens: 110, learningRate: 1e-4 },
+  larger: { ...pretrain, width: 48, steps: 2 },
+  ablations: true,
 }
 
 const contents = (out: string, file: string) => readFile(join(out, file))
@@ -52,15 +56,21 @@ describe('the speedrun', () => {
     const whole = join(dir, 'whole')
     const corpus = join(dir, 'own.txt')
     await writeFile(corpus, 'A text of one’s own. '.repeat(200))
-    const result = await speedrun({ out: whole, preset: micro, corpus: [corpus], threads: 1 })
+    const result = await speedrun({ out: whole, preset: micro, corpus: [corpus], larger: true, threads: 1 })
     expect(result).toMatchObject({ finished: true, model: join(whole, 'ppo') })
     const report = parseReport(JSON.parse(await readFile(result.report!.json, 'utf8')))
-    expect(report.stages.map(({ name }) => name)).toEqual(['pretraining', 'SFT', 'reward model', 'PPO'])
-    expect(report.scores!.stages).toEqual(['base', 'SFT', 'PPO'])
+    expect(new Set(report.stages.map(({ dir }) => dir))).toEqual(
+      new Set([
+        ...['base', 'sft', 'reward', 'ppo', 'larger-base', 'larger-sft'],
+        ...['ablation-no-kl', 'ablation-strong-kl', 'ablation-no-whitening'],
+      ]),
+    )
+    expect(report.scores!.stages).toEqual(['base', 'SFT', 'PPO', 'larger SFT'])
+    expect(report.ablation!.rows).toHaveLength(4)
     expect(report.scores!.rows.map(({ suite }) => suite)).toEqual(
       expect.arrayContaining(['refusal', 'over-refusal', 'false-premise', 'follow-up', 'held-out-facts']),
     )
-    expect(report.wins!.cells).toHaveLength(3)
+    expect(report.wins!.cells).toHaveLength(6)
     expect(report.overOptimisation!.points).toHaveLength(2)
     expect(report.notes.filter(({ kind }) => kind === 'simulated').length).toBeGreaterThan(0)
     // Nothing was learnt, and the report says so.
@@ -68,7 +78,14 @@ describe('the speedrun', () => {
     expect(await readFile(result.report!.html, 'utf8')).toContain('Factbook')
 
     const broken = join(dir, 'broken')
-    const options = { out: broken, preset: micro, corpus: [corpus], threads: 1, resume: 'auto' as const }
+    const options = {
+      out: broken,
+      preset: micro,
+      corpus: [corpus],
+      larger: true,
+      threads: 1,
+      resume: 'auto' as const,
+    }
     const stopAt = async (matches: (event: TrainEvent) => boolean) => {
       const stop = new AbortController()
       const onEvent = (event: TrainEvent) => {
@@ -82,7 +99,11 @@ describe('the speedrun', () => {
     await appendFile(join(broken, 'ppo-gold.jsonl'), '{"step": 1, "kl"')
     const resumed = await speedrun(options)
     expect(resumed.finished).toBe(true)
-    for (const file of ['data/sft.jsonl', 'base/tokenizer.json', 'base/model.safetensors', 'sft/tokenizer.json',
+    for (const file of [
+      'data/sft.jsonl',
+      'base/tokenizer.json',
+      'base/model.safetensors',
+      'sft/tokenizer.json',
       'sft/model.safetensors',
       'rankings.jsonl',
       'reward/model.safetensors',

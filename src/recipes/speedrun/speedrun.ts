@@ -27,7 +27,7 @@ import { type DataCard, judge, writeAssistantData } from '../assistant/index.js'
 import { RecipeError } from '../errors.js'
 import { type Journal, openJournal } from './journal.js'
 import { answerSuites, readSuites, type StageAnswers } from './measure.js'
-import { findSpeedrunPreset, type SpeedrunPlan, type SpeedrunPreset } from './presets.js'
+import { ABLATIONS, findSpeedrunPreset, type SpeedrunPlan, type SpeedrunPreset } from './presets.js'
 import { collectRankings } from './rankings.js'
 import { writeSpeedrunReport } from './report.js'
 
@@ -38,6 +38,10 @@ export interface SpeedrunOptions {
   /** Text of one's own, added to the pretraining text: files or folders. */
   readonly corpus?: readonly string[]
   readonly seed?: number
+  /** PPO again with its details changed, for a table of what they are for. Default: as the preset says. */
+  readonly ablations?: boolean
+  /** A model at least five times as large with demonstrations only, to compare with. Default: no. */
+  readonly larger?: boolean
   /** 'never' (default), 'must' or 'auto'; an interrupted run goes on where it was. */
   readonly resume?: 'never' | 'auto' | 'must'
   readonly threads?: number
@@ -104,18 +108,19 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
     }),
   )
 
-  await part('sft', '3/6 demonstrations: it learns to answer', async () =>
+  const tune = async (out: string, model: string) => {
     complete(
       await sft({
         ...stage,
-        out: at('sft'),
-        model: at('base'),
+        out: at(out),
+        model: at(model),
         data: [at('data', 'sft.jsonl')],
         heldOut: [at('data', 'sft-heldout.jsonl')],
         overrides: { ...preset.sft, seed },
       }),
-    ),
-  )
+    )
+  }
+  await part('sft', '3/6 demonstrations: it learns to answer', () => tune('sft', 'base'))
 
   const rankings = await part('rankings', '4/6 rankings by simulated people', () =>
     withModel(at('sft'), live, (model) =>
@@ -143,25 +148,45 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
     ),
   )
 
-  const aligned = await part('ppo', '5/6 PPO: it learns to be preferred', async () =>
-    complete(
+  const align = async (out: string, overrides: PpoOptions['overrides']) => {
+    const { metrics } = complete(
       await ppo({
         ...stage,
-        out: at('ppo'),
+        out: at(out),
         model: at('sft'),
         rewardModel: at('reward'),
         data: [at('data', 'prompts-ppo.jsonl')],
         ptxText: [at('data', 'pretrain.jsonl')],
-        overrides: { ...preset.ppo, seed },
-        onRollout: goldRecorder(at('ppo-gold.jsonl')),
+        overrides: { ...preset.ppo, seed, ...overrides },
+        onRollout: goldRecorder(at(`${out}-gold.jsonl`)),
       }),
-    ),
-  )
+    )
+    return { kl: metrics['objective/kl']! }
+  }
+  const { kl } = await part('ppo', '5/6 PPO: it learns to be preferred', () => align('ppo', {}))
+
+  const ablations: Record<string, { readonly kl: number }> = {}
+  for (const { name, overrides } of plan.ablations ? ABLATIONS : []) {
+    const out = `ablation-${name}`
+    ablations[name] = await part(out, `PPO again: ${name}`, () => align(out, overrides))
+  }
+  if (plan.larger) {
+    await part('larger-base', 'a larger model learns to read', () =>
+      pretrainOnce({
+        ...live,
+        out: at('larger-base'),
+        data: [at('data', 'pretrain.jsonl'), ...plan.corpus],
+        overrides: { ...preset.larger, seed },
+      }),
+    )
+    await part('larger-sft', 'and to answer', () => tune('larger-sft', 'larger-base'))
+  }
 
   const suites = await readSuites(at('data', 'eval'))
   await makeDirectory(at('answers'))
   const answers: Record<string, StageAnswers> = {}
-  for (const name of ['base', 'sft', 'ppo'] as const) {
+  const examined = ['base', 'sft', 'ppo', ...Object.keys(ablations).map((name) => `ablation-${name}`)]
+  for (const name of plan.larger ? [...examined, 'larger-sft'] : examined) {
     answers[name] = await part(`answers ${name}`, `6/6 the exam: ${name}`, () =>
       withModel(at(name), live, (model) =>
         answerSuites(model, suites, at('answers', `${name}.jsonl`), {
@@ -179,7 +204,8 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
     suites,
     answers,
     rankings,
-    klAtEnd: aligned.metrics['objective/kl'],
+    klAtEnd: kl,
+    ablations,
     times: journal.times,
     ...machine,
   })
@@ -187,13 +213,19 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
 }
 
 /** What the run is asked to be, and whether the user named any of it. */
-function planOf({ preset, corpus, seed }: SpeedrunOptions): { plan: SpeedrunPlan; named: boolean } {
+function planOf({ preset, corpus, seed, ablations, larger }: SpeedrunOptions): {
+  plan: SpeedrunPlan
+  named: boolean
+} {
+  const sizes = typeof preset === 'object' ? preset : findSpeedrunPreset(preset ?? 'tiny')
   const plan = {
-    preset: typeof preset === 'object' ? preset.name : findSpeedrunPreset(preset ?? 'tiny').name,
+    preset: sizes.name,
     corpus: (corpus ?? []).map((path) => resolve(path)),
     seed: seed ?? 1,
+    ablations: ablations ?? sizes.ablations,
+    larger: larger ?? false,
   }
-  return { plan, named: preset !== undefined || corpus !== undefined || seed !== undefined }
+  return { plan, named: [preset, corpus, seed, ablations, larger].some((given) => given !== undefined) }
 }
 
 function secondsOf({ times }: Journal): number {
