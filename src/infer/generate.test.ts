@@ -243,6 +243,22 @@ describe('generateBatch', () => {
     expect(new Set(whole.map(({ text }) => text)).size).toBe(prompts.length)
   })
 
+  it('writes the same when rows that are done are left out', async () => {
+    const many = Array.from({ length: 40 }, (_, i) => prompts[i % prompts.length]!)
+    const ending = modelWith({ eosIds: [...tokenizer.encode('a'), ...tokenizer.encode('h')] })
+    const batches: number[] = []
+    const program = ending.program.bind(ending)
+    ending.program = (name, build) => {
+      if (name.startsWith('decode')) batches.push(Number(name.split(' ')[1]))
+      return program(name, build)
+    }
+    const options = { ...hot, batch: 32, weights: 'input' as const }
+    const texts = await generateBatch(ending, many, options)
+    expect([...new Set(batches)]).toEqual([32, 16, 8])
+    expect(new Set(texts.map(({ tokens }) => tokens.length)).size).toBeGreaterThan(5)
+    expect(await generateBatch(ending, many, { ...options, batch: 7 })).toEqual(texts)
+  })
+
   it('reports tokens by prompt', async () => {
     const texts = prompts.map(() => '')
     const results = await generateBatch(model, prompts, {

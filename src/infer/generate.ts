@@ -54,6 +54,9 @@ export interface GenerateBatchOptions extends CompletionOptions, Pick<GeneratorO
   readonly signal?: AbortSignal
 }
 
+/** Fewer rows than this are not worth a program of their own. */
+const FEWEST_ROWS = 8
+
 /**
  * Goes on with many prompts of any lengths, several rows at a time; a row that is done takes the next prompt. Prompt i draws
  * from a stream of its own, so its text does not depend on the others (but for the last bits of the arithmetic).
@@ -84,8 +87,8 @@ export async function generateBatch(
   const generator = createGenerator(model, { batch, capacity, ...(weights ? { weights } : {}) })
   try {
     const results = new Array<Generation>(prompts.length)
-    const rows = new Array<number | undefined>(batch).fill(undefined)
-    const tokens = new Array<number | undefined>(batch).fill(undefined)
+    let rows = new Array<number | undefined>(batch).fill(undefined)
+    let tokens = new Array<number | undefined>(batch).fill(undefined)
     let waiting = 0
     const advance = (row: number, logits: Float32Array) => {
       const index = rows[row]!
@@ -109,6 +112,18 @@ export async function generateBatch(
       }
       if (rows.every((index) => index === undefined)) return results
       signal?.throwIfAborted()
+      if (weights === 'input' && rows.length >= 2 * FEWEST_ROWS) {
+        // Nothing is left for the rows that are done: once they are many, the others go on alone.
+        const open = [...rows.keys()].filter((row) => rows[row] !== undefined)
+        if (2 * open.length <= rows.length) {
+          const size = Math.ceil(rows.length / 2)
+          const idle = [...rows.keys()].filter((row) => rows[row] === undefined)
+          const kept = [...open, ...idle].slice(0, size)
+          generator.keep(kept)
+          rows = kept.map((row) => rows[row])
+          tokens = kept.map((row) => tokens[row])
+        }
+      }
       const logits = await generator.decode(tokens)
       logits.forEach((row, i) => {
         if (row) advance(i, row)

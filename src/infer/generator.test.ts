@@ -191,6 +191,23 @@ describe('a generator', () => {
     expect(await generator.decode([undefined, 1])).toEqual([undefined, expect.any(Float32Array)])
   })
 
+  it('goes on with some of its rows', async () => {
+    const prompts = [5, 9, 3].map((count, i) => randomIds(count, i))
+    const [whole, part] = [createGenerator(model, { batch: 3 }), createGenerator(model, { batch: 3 })]
+    await whole.prefill(prompts)
+    await part.prefill(prompts)
+    part.keep([2, 0])
+    expect(part.batch).toBe(2)
+    expect(part.lengths).toEqual([3, 5])
+    const [first, , third] = await whole.decode([1, 2, 3])
+    const rows = await part.decode([3, 1])
+    expect(distance(rows[0]!, third!)).toBeLessThan(1e-5)
+    expect(distance(rows[1]!, first!)).toBeLessThan(1e-5)
+    expect(() => part.keep([])).toThrow(/one or more/)
+    expect(() => part.keep([1, 1])).toThrow(/different/)
+    expect(() => part.keep([2])).toThrow(/no row 2/)
+  })
+
   it('refuses what makes no sense, and stays usable', async () => {
     const generator = createGenerator(model, { batch: 2 })
     await expect(generator.extend(2, [1])).rejects.toThrow(/no row 2/)

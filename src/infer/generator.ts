@@ -57,11 +57,10 @@ interface HostCache {
  * are compiled once per model and shape.
  */
 export class Generator {
-  readonly batch: number
   readonly capacity: number
   readonly #model: LanguageModel
   readonly #constant: boolean
-  readonly #lengths: number[]
+  #lengths: number[]
   /** Per layer [batch, G, capacity, D]; a row's part of it is contiguous, so that one row can be run by itself. */
   #caches: HostCache[]
   #busy = false
@@ -84,7 +83,6 @@ export class Generator {
       )
     }
     this.#model = model
-    this.batch = batch
     this.capacity = capacity
     this.#lengths = new Array<number>(batch).fill(0)
     const shape = [batch, config.nKvHead, capacity, cacheHeadDim(config)]
@@ -95,6 +93,11 @@ export class Generator {
     const onCpu = model.device.kind === 'cpu'
     const helps = onCpu ? batch > 1 && bytesOf(model.params) < CONSTANT_LIMIT : true
     this.#constant = weights === undefined ? helps : weights === 'constant'
+  }
+
+  /** Rows. */
+  get batch(): number {
+    return this.#lengths.length
   }
 
   /** Tokens that each row holds. */
@@ -112,6 +115,26 @@ export class Generator {
       )
     }
     this.#lengths[row] = length
+  }
+
+  /** Goes on with these different rows only, in this order: fewer rows take less time. */
+  keep(rows: readonly number[]): void {
+    for (const row of rows) this.#checkRow(row)
+    if (rows.length === 0 || new Set(rows).size < rows.length)
+      throw new InferError('infer/generator', `rows to keep are one or more different ones, not [${rows}]`)
+    if (this.#busy)
+      throw new InferError('infer/generator', 'a generator does one thing at a time; await the call before')
+    if (rows.length === this.batch && rows.every((row, i) => row === i)) return
+    const kept = (array: NDArray) => {
+      const parts = rows.map((row) => rowOf(array, row).data as Float32Array)
+      const all = new Float32Array(rows.length * parts[0]!.length)
+      parts.forEach((part, i) => {
+        all.set(part, i * part.length)
+      })
+      return new NDArray('f32', [rows.length, ...array.shape.slice(1)], all)
+    }
+    this.#caches = this.#caches.map(({ keys, values }) => ({ keys: kept(keys), values: kept(values) }))
+    this.#lengths = rows.map((row) => this.#lengths[row]!)
   }
 
   /**

@@ -77,7 +77,7 @@ export function gatherEpisodes(
     lengths,
     sequences,
     targets,
-    T: Math.min(contextLength, roundUp(longest, 32)),
+    T: Math.min(contextLength, roundUp(longest, 64)),
   }
 }
 
@@ -106,12 +106,12 @@ export function packEpisodes(
     chosen.map((i) => sequences[i]!.length),
     T,
   )
-  const B = fewSizes(Math.max(...places.map(({ row }) => row)) + 1)
+  const B = fewSizes(Math.max(...places.map(({ row }) => row)) + 1, 8)
   const ids = new Int32Array(B * T)
   const positions = new Int32Array(B * T)
   const documents = new Int32Array(B * T).fill(-1)
   const source = new Int32Array(chosen.reduce((sum, i) => sum + lengths[i]!, 0))
-  const K = Math.max(64, fewSizes(source.length))
+  const K = Math.max(64, fewSizes(source.length, 4))
   const at = new Int32Array(K)
   const next = new Int32Array(K)
   let k = 0
@@ -164,9 +164,9 @@ function placeInRows(lengths: readonly number[], T: number): { row: number; colu
   return places
 }
 
-/** The next multiple of an eighth of the power of two below: at most an eighth is added. */
-function fewSizes(x: number): number {
-  return roundUp(x, Math.max(1, 2 ** (Math.floor(Math.log2(Math.max(1, x))) - 3)))
+/** The next multiple of one part of the power of two below: of 4 parts, say, at most a quarter is added. */
+function fewSizes(x: number, parts: number): number {
+  return roundUp(x, Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, x))) / parts))
 }
 
 function roundUp(x: number, multiple: number): number {
