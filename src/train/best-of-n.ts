@@ -93,6 +93,7 @@ export async function bestOf(options: BestOfOptions): Promise<BestOfResult> {
   }
   const { score, dispose } = await openScorer(options, machine, { tokenizer, endId: chat.stopIds[0]! })
   const work = `${out}.parts`
+  const source = `best of ${settings.n} by ${options.model}`
   const cache = createDiskCache(work)
   const lines: string[] = []
   const all = new Mean()
@@ -132,7 +133,9 @@ export async function bestOf(options: BestOfOptions): Promise<BestOfResult> {
         }
         const { messages, ...labels } = prompt.prompt
         const answer = { role: 'assistant', content: pairs[best]!.answer.text }
-        lines.push(`${JSON.stringify({ ...labels, messages: [...messages, answer], score: scores[best] })}\n`)
+        lines.push(
+          `${JSON.stringify({ ...labels, source, messages: [...messages, answer], score: scores[best] })}\n`,
+        )
       }
     }
     if (lines.length === 0) {

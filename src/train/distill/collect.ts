@@ -71,5 +71,5 @@ function reasonAgainst({ prompt, outcome }: Reply, said: Map<Prompt, Set<string>
 
 function dialogueOf({ prompt, outcome }: Reply, teacher: string) {
   const content = 'text' in outcome ? outcome.text : ''
-  return { source: teacher, ...prompt, messages: [...prompt.messages, { role: 'assistant', content }] }
+  return { ...prompt, source: teacher, messages: [...prompt.messages, { role: 'assistant', content }] }
 }
