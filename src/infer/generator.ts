@@ -28,8 +28,8 @@ export interface GeneratorOptions {
 /** Prompts are read in pieces of these many tokens; the last piece is padded to one of them, or goes token by token. */
 const PIECES = [256, 64, 16, 1] as const
 const CONSTANT_LIMIT = 2 ** 29
-/** Fresh prompts are read together in passes of about this many tokens, padding counted. */
-const PREFILL_TOKENS = 4096
+/** Fresh prompts are read together in passes of about this many tokens, padding counted: the fewer, the less padding. */
+const PREFILL_TOKENS = 1024
 
 type Step = (
   caches: readonly HostCache[],
