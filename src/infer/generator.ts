@@ -425,7 +425,7 @@ async function compilePrefill(model: LanguageModel) {
     return { logits: gptLogits(config, weights, ends), caches }
   }
   const examples = [{ shape: [n, length], dtype: 'i32' }, { shape: [n], dtype: 'i32' }, params]
-  const compiled: unknown = await compile(prefill as never, examples, { device })
+  const compiled: unknown = await compile(prefill as never, examples, { device, keepMemory: false })
   return compiled as Prefill & { dispose(): Promise<void> }
 }
 

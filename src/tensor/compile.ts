@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly keepOnDevice?: boolean
   /** Writes a trace of every kernel to files that start with this. */
   readonly profile?: string
+  /** Whether the program keeps the memory of a call for the next; see `LoadOptions`. */
+  readonly keepMemory?: boolean
 }
 
 export interface Compiled<Args extends readonly unknown[], R> {

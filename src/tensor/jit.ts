@@ -29,7 +29,11 @@ export function jit<Args extends readonly unknown[], R>(
     const signature = types.join(' ')
     let program = programs.get(signature)
     if (!program) {
-      program = compile(fn as never, [...args], options) as unknown as Promise<Compiled<unknown[], unknown>>
+      // One program may keep its memory; with more, what they keep adds up to gigabytes.
+      const keepMemory = options.keepMemory ?? programs.size === 0
+      program = compile(fn as never, [...args], { ...options, keepMemory }) as unknown as Promise<
+        Compiled<unknown[], unknown>
+      >
       programs.set(signature, program)
       program.catch(() => programs.delete(signature))
     }

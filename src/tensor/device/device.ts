@@ -20,6 +20,11 @@ export interface LoadOptions {
   readonly aliases?: readonly (readonly [input: number, output: number])[]
   /** Writes a trace of every kernel to files that start with this. */
   readonly profile?: string
+  /**
+   * Whether the program keeps the memory of a call for the next. Default: it does, which is a few per cent faster; of many
+   * programs each would keep its own.
+   */
+  readonly keepMemory?: boolean
 }
 
 export interface Executable {

@@ -181,6 +181,7 @@ class OrtExecutable implements Executable {
   ): Promise<OrtExecutable> {
     const resident = options.keepOnDevice && device.hasMemory
     const session = await device.createSession(model.bytes, {
+      ...(options.keepMemory === false ? { enableCpuMemArena: false } : {}),
       ...(resident ? { preferredOutputLocation: 'gpu-buffer' as const } : {}),
       ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
     })
