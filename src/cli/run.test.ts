@@ -397,6 +397,12 @@ test('start and speedrun hand their flags to the recipe', async () => {
     dir: 'o',
     model: 'o/ppo',
     report: { markdown: 'o/report.md', html: 'o/report.html', json: 'o/report.json' },
+    exam: {
+      stages: ['base', 'SFT', 'PPO'],
+      suites: [{ suite: 'refusal', rates: [0, 0.9, 1] }],
+      preference: { wins: 5, ties: 2, losses: 1, kl: 0.5 },
+      samples: [{ prompt: ['Capital of France?', 'Paris.', 'Of Spain?'], answer: 'Madrid.' }],
+    },
     finished: true,
     seconds: 61,
   }
@@ -410,6 +416,8 @@ test('start and speedrun hand their flags to the recipe', async () => {
   expect(started.code).toBe(0)
   expect(started.out).toContain('chat --model o/ppo')
   expect(started.out).toContain('o/report.html')
+  expect(started.out).toMatch(/refusal +0 % +90 % +100 %/)
+  expect(started.out).toContain('  > Capital of France?\n    Paris.\n  > Of Spain?\n    Madrid.\n')
   await athanor('speedrun --preset small --larger --ablations --out o'.split(' '), functions)
   await athanor('speedrun --out o --resume'.split(' '), functions)
   expect(given).toEqual([

@@ -1,8 +1,9 @@
 /** `athanor speedrun`: the whole road in one command; `athanor start`: the same with nothing to choose. */
 import type { Command } from 'commander'
+import type { SpeedrunExam } from '../recipes/speedrun/report.js'
 import type { SpeedrunOptions, SpeedrunResult } from '../recipes/speedrun/speedrun.js'
 import { addVerb, type Context, commandName, shellWord } from './context.js'
-import { duration, table } from './format.js'
+import { duration, printable, table } from './format.js'
 import { interruptible } from './interrupt.js'
 import { seed, several, text, threads } from './numbers.js'
 import { printResult } from './output.js'
@@ -93,10 +94,33 @@ async function runSpeedrun({ io, library }: Context, options: SpeedrunOptions, j
   }
 }
 
-function summary({ model, report, seconds }: SpeedrunResult, command: string): string {
-  const rows: [string, string][] = [['time', duration(seconds)]]
-  if (model !== undefined) rows.unshift(['assistant', model])
+function summary({ model, report, exam, seconds }: SpeedrunResult, command: string): string {
+  const rows: [string, string][] = []
+  if (model !== undefined) rows.push(['assistant', model])
   if (report) rows.push(['report', report.html])
+  rows.push(['time', duration(seconds)])
   const talk = model === undefined ? '' : `Talk to it:\n  ${command} chat --model ${shellWord(model)}\n`
-  return `${table(rows)}\n${talk}`
+  return `${exam ? examText(exam) : ''}${table(rows)}\n${talk}`
+}
+
+/** The exam as a table, and what the assistant said to a few of its questions. */
+function examText({ stages, suites, preference, samples }: SpeedrunExam): string {
+  const percent = (rate: number) => `${Math.round(100 * rate)} %`.padStart(6)
+  const width = Math.max(...suites.map(({ suite }) => suite.length))
+  const head = `${''.padEnd(width)}  ${stages.map((stage) => stage.padStart(6)).join('  ')}`
+  const lines = suites.map(({ suite, rates }) => {
+    const cells = rates.map((rate, i) => percent(rate).padStart(Math.max(6, stages[i]!.length)))
+    return `${suite.padEnd(width)}  ${cells.join('  ')}`
+  })
+  const { wins, ties, losses, kl } = preference
+  const spoken = samples.flatMap(({ prompt, answer }) => [
+    ...prompt.map((text, i) => `${(prompt.length - i) % 2 === 1 ? '> ' : '  '}${printable(text)}`),
+    `  ${printable(answer)}`,
+    '',
+  ])
+  const verdict = `The gold judge prefers PPO to SFT ${wins} times, SFT to PPO ${losses} times, and neither ${ties} times${kl === undefined ? '' : `; KL ${kl.toFixed(2)}`}.`
+  return [head, ...lines, '', verdict, '', ...spoken]
+    .map((line) => `  ${line}`.trimEnd())
+    .join('\n')
+    .concat('\n')
 }

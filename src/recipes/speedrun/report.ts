@@ -30,6 +30,21 @@ export interface SpeedrunFindings {
   readonly threads?: number
 }
 
+/** The heart of the report: rates of success by suite and stage, who is preferred, and some answers. */
+export interface SpeedrunExam {
+  readonly stages: readonly string[]
+  readonly suites: readonly { readonly suite: string; readonly rates: readonly number[] }[]
+  /** PPO's answers against SFT's, by the gold judge, at temperature 1. */
+  readonly preference: {
+    readonly wins: number
+    readonly ties: number
+    readonly losses: number
+    readonly kl: number | undefined
+  }
+  /** The PPO model's likeliest answers. */
+  readonly samples: readonly { readonly prompt: readonly string[]; readonly answer: string }[]
+}
+
 /** What the last stage should reach, as the share of a suite. */
 const TARGETS: Readonly<Record<string, number>> = {
   'follow-up': 0.85,
@@ -41,6 +56,9 @@ const PREFERRED = 0.65
 const KL_BOUND = 10
 const REWARD_GAP = 0.03
 
+/** Suites of which the terminal shows an answer. */
+const SHOWN = ['held-out-phrasing', 'follow-up', 'false-premise', 'correction-hold', 'unknown', 'refusal']
+
 const LABELS: Readonly<Record<string, string>> = {
   base: 'base',
   sft: 'SFT',
@@ -48,7 +66,7 @@ const LABELS: Readonly<Record<string, string>> = {
   'larger-sft': 'larger SFT',
 }
 
-/** Writes `report.md`, `report.html` and `report.json`; returns where. */
+/** Writes `report.md`, `report.html` and `report.json`; returns where, and what stands first in them. */
 export async function writeSpeedrunReport(dir: string, findings: SpeedrunFindings) {
   const { plan, card, suites, answers, rankings, times } = findings
   const collected = await collectReport(dir)
@@ -75,7 +93,8 @@ export async function writeSpeedrunReport(dir: string, findings: SpeedrunFinding
     }
   })
   const kl = findings.klAtEnd
-  const metPreference = preferred.rate.value >= PREFERRED && kl !== undefined && kl <= KL_BOUND
+  const decided = preferred.wins / Math.max(1, preferred.wins + preferred.losses)
+  const metPreference = decided >= PREFERRED && kl !== undefined && kl <= KL_BOUND
   const gap = rewardModel === undefined ? undefined : rankings.ceiling - rewardModel.accuracy.value
   const misses = [
     ...rows.flatMap(({ suite, bar, cells }) =>
@@ -84,7 +103,7 @@ export async function writeSpeedrunReport(dir: string, findings: SpeedrunFinding
     ...(metPreference
       ? []
       : [
-          `PPO preferred to SFT: ${percent(preferred.rate.value)} at KL ${kl?.toFixed(1) ?? '?'}, wanted ${percent(PREFERRED)} within KL ${KL_BOUND}`,
+          `PPO preferred to SFT: ${percent(decided)} of the decided prompts at KL ${kl?.toFixed(1) ?? '?'}, wanted ${percent(PREFERRED)} within KL ${KL_BOUND}`,
         ]),
     ...(gap !== undefined && gap > REWARD_GAP
       ? [
@@ -100,7 +119,7 @@ export async function writeSpeedrunReport(dir: string, findings: SpeedrunFinding
     },
     {
       kind: 'note',
-      text: `PPO ended ${kl?.toFixed(2) ?? '?'} nats per answer from SFT. The gold judge preferred its answers to SFT's in ${percent(preferred.rate.value)} of prompts (drawn at temperature 1; likeliest answers: ${percent(preferredGreedy.rate.value)}).`,
+      text: `PPO ended ${kl?.toFixed(2) ?? '?'} nats per answer from SFT. Of answers drawn at temperature 1, the gold judge preferred PPO's to SFT's ${preferred.wins} times, SFT's ${preferred.losses} times, and held ${preferred.ties} for equally good: ${percent(decided)} of the decided ones, ${percent(preferred.rate.value)} with a tie as half. Of likeliest answers: ${preferredGreedy.wins}, ${preferredGreedy.losses} and ${preferredGreedy.ties}.`,
     },
     {
       kind: 'note',
@@ -172,7 +191,19 @@ export async function writeSpeedrunReport(dir: string, findings: SpeedrunFinding
       }),
     })),
   }
-  return (await writeReport(dir, input)).files
+  const { files } = await writeReport(dir, input)
+  const exam: SpeedrunExam = {
+    stages,
+    suites: rows.map(({ suite, cells }) => ({ suite, rates: cells.map(({ value }) => value) })),
+    preference: { wins: preferred.wins, ties: preferred.ties, losses: preferred.losses, kl },
+    samples: SHOWN.flatMap((name) => {
+      const prompt = suites.find((suite) => suite.name === name)?.prompts[0]
+      const answer = last.greedy[name]?.[0]
+      if (!prompt || answer === undefined) return []
+      return [{ prompt: prompt.messages.map(({ content }) => content), answer }]
+    }),
+  }
+  return { files, exam }
 }
 
 /** Where PPO was run without the KL penalty, its curve: it goes far enough to show where the gold score turns. */

@@ -29,7 +29,7 @@ import { type Journal, openJournal } from './journal.js'
 import { answerSuites, readSuites, type StageAnswers } from './measure.js'
 import { ABLATIONS, findSpeedrunPreset, type SpeedrunPlan, type SpeedrunPreset } from './presets.js'
 import { collectRankings } from './rankings.js'
-import { writeSpeedrunReport } from './report.js'
+import { type SpeedrunExam, writeSpeedrunReport } from './report.js'
 
 export interface SpeedrunOptions {
   readonly out: string
@@ -54,6 +54,8 @@ export interface SpeedrunResult {
   /** The assistant: a model folder. */
   readonly model: string | undefined
   readonly report: { readonly markdown: string; readonly html: string; readonly json: string } | undefined
+  /** What the report says first; undefined where the run was stopped. */
+  readonly exam: SpeedrunExam | undefined
   /** False when the signal stopped it; it can be resumed. */
   readonly finished: boolean
   readonly seconds: number
@@ -70,7 +72,14 @@ export async function speedrun(options: SpeedrunOptions): Promise<SpeedrunResult
     return { ...(await run(dir, journal, options)), finished: true }
   } catch (error) {
     if (!options.signal?.aborted) throw error
-    return { dir, model: undefined, report: undefined, finished: false, seconds: secondsOf(journal) }
+    return {
+      dir,
+      model: undefined,
+      report: undefined,
+      exam: undefined,
+      finished: false,
+      seconds: secondsOf(journal),
+    }
   }
 }
 
@@ -198,7 +207,7 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
       ),
     )
   }
-  const report = await writeSpeedrunReport(dir, {
+  const { files: report, exam } = await writeSpeedrunReport(dir, {
     plan,
     card,
     suites,
@@ -209,7 +218,7 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
     times: journal.times,
     ...machine,
   })
-  return { dir, model: at('ppo'), report, seconds: secondsOf(journal) }
+  return { dir, model: at('ppo'), report, exam, seconds: secondsOf(journal) }
 }
 
 /** What the run is asked to be, and whether the user named any of it. */
