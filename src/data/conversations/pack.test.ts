@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ChatTurn, EncodedChat } from '../../text/index.js'
-import { packDialogues, padRows } from './pack.js'
+import { packDialogues } from './pack.js'
 
 /** Turns as [role, length]; the assistant's tokens but the first and last of a turn are marked. Ids count from `first`. */
 function chat(turns: readonly (readonly [ChatTurn['role'], number])[], first = 100): EncodedChat {
@@ -129,18 +129,5 @@ describe('packDialogues', () => {
   it('packs nothing from nothing, and needs a context', () => {
     expect(packDialogues([], { contextLength: 4 }).rows).toEqual([])
     expect(() => packDialogues([], { contextLength: 0 })).toThrow(/contextLength must be a whole number/)
-  })
-})
-
-describe('padRows', () => {
-  it('fills up at the ends, to a multiple', () => {
-    const rows = [Int32Array.of(1, 2, 3), Int32Array.of(4)]
-    expect(padRows(rows)).toEqual({
-      ids: Int32Array.of(1, 2, 3, 4, 0, 0),
-      shape: [2, 3],
-      lengths: Int32Array.of(3, 1),
-    })
-    expect(padRows(rows, { multiple: 4 }).shape).toEqual([2, 4])
-    expect(padRows([Int32Array.of()], { multiple: 4 })).toMatchObject({ shape: [1, 4] })
   })
 })

@@ -59,20 +59,6 @@ export function packDialogues(
   return { rows, problems, packed: fitting.length, cut: cut.length, leftOut: empty.length + long.length }
 }
 
-/** Rows of different lengths as one array [N, T] with 0 at the ends; T is the longest, rounded up to a multiple. */
-export function padRows(
-  rows: readonly ArrayLike<number>[],
-  { multiple = 1 }: { readonly multiple?: number } = {},
-): { ids: Int32Array; shape: [N: number, T: number]; lengths: Int32Array } {
-  checkWhole('multiple', multiple)
-  const lengths = Int32Array.from(rows, ({ length }) => length)
-  const longest = lengths.reduce((most, length) => Math.max(most, length), 1)
-  const T = multiple * Math.ceil(longest / multiple)
-  const ids = new Int32Array(rows.length * T)
-  for (const [n, row] of rows.entries()) ids.set(row, n * T)
-  return { ids, shape: [rows.length, T], lengths }
-}
-
 interface Example {
   readonly ids: Int32Array
   readonly mask: Uint8Array
