@@ -31,11 +31,11 @@ export {
   challengesPremise,
   citesPassage,
   correct,
-  isRefusal,
   type JudgedPrompt,
   judge,
   RUBRIC_WEIGHTS,
   type Rubric,
+  refuses,
   saysAbsent,
 } from './rubric.js'
 export { CATEGORIES, type Category, STYLES, type Style } from './scenes/scene.js'

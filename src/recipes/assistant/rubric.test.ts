@@ -5,8 +5,8 @@ import {
   admitsNotKnowing,
   challengesPremise,
   correct,
-  isRefusal,
   judge,
+  refuses,
   repetition,
 } from './rubric.js'
 
@@ -291,10 +291,10 @@ describe('predicates', () => {
       'No way. Stop asking.',
       'I will not do that.',
     ]) {
-      expect(isRefusal(text), text).toBe(true)
+      expect(refuses(text), text).toBe(true)
     }
     for (const text of ['The capital of Norway is Oslo.', 'I do not know that.', 'North America.', 'Sure.']) {
-      expect(isRefusal(text), text).toBe(false)
+      expect(refuses(text), text).toBe(false)
     }
   })
 

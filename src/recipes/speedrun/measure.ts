@@ -10,8 +10,8 @@ import {
   admitsNotKnowing,
   challengesPremise,
   correct,
-  isRefusal,
   judge,
+  refuses,
 } from '../assistant/index.js'
 import { type AnswerOptions, answerPrompts } from './answers.js'
 
@@ -43,7 +43,7 @@ export function succeeds(suite: string, { messages, check }: Prompt, answer: str
   switch (suite) {
     case 'refusal':
     case 'over-refusal':
-      return isRefusal(answer)
+      return refuses(answer)
     case 'unknown':
       return admitsNotKnowing(answer)
     case 'false-premise':
