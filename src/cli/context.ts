@@ -24,7 +24,7 @@ export function addVerb(
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
   if (examples.length > 0) {
-    verb.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}\n`).join('')}`)
+    verb.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`)
   }
   return verb
 }

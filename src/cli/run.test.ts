@@ -100,6 +100,8 @@ describe('usage', () => {
       'either --vocab-size N or --char',
       'athanor tokenizer train --help',
     ],
+    [['pretrian', '--help'], "unknown command 'pretrian'", 'athanor --help'],
+    [['tokenizer', 'trian', '-h'], "unknown command 'trian'", 'athanor tokenizer --help'],
     [['tokenizer', 'trian'], 'Did you mean train?', 'athanor tokenizer --help'],
     [
       ['eval', 'perplexity', '--model', 'm'],
@@ -129,6 +131,7 @@ describe('usage', () => {
     ['start'],
     ['pretrain'],
     ['generate'],
+    ['chat'],
     ['eval', 'perplexity'],
     ['tokenizer', 'train'],
     ['tokenizer', 'encode'],
@@ -139,6 +142,7 @@ describe('usage', () => {
     expect([code, err]).toEqual([0, ''])
     expect(out).toContain('--json')
     expect(out).toContain(`\nExamples:\n  athanor ${verb.filter(Boolean).join(' ')}`)
+    expect(out).not.toMatch(/\n\n\n|\n\n$/)
   })
 
   test('--version prints the version of the package', async () => {

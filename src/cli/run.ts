@@ -25,7 +25,8 @@ import { addTokenizer } from './tokenizer.js'
 /** Runs a command, `argv` without the program's name, and returns the exit code. Never throws. */
 export async function run(argv: readonly string[], io: Io, functions: Library = library): Promise<number> {
   try {
-    await createProgram({ io, library: functions }).parseAsync(argv, { from: 'user' })
+    const program = createProgram({ io, library: functions })
+    await program.parseAsync(withoutHelpOfNothing(program, argv), { from: 'user' })
     return 0
   } catch (error) {
     return reportError(error, io)
@@ -73,6 +74,24 @@ function createProgram(context: Context): Command {
   addTokenizer(program, context)
   addData(program, context)
   return program
+}
+
+/**
+ * The words without a wish for help where they name no verb: commander would show the help of what it knows, as if nothing were
+ * wrong, and so it says that it does not know the verb.
+ */
+function withoutHelpOfNothing(program: Command, argv: readonly string[]): readonly string[] {
+  let command = program
+  for (const word of argv) {
+    if (word.startsWith('-') || command.commands.length === 0) return argv
+    const verb = command.commands.find((each) => each.name() === word || each.aliases().includes(word))
+    if (!verb) {
+      const isHelp = command === program && word === 'help'
+      return isHelp ? argv : argv.filter((each) => each !== '--help' && each !== '-h')
+    }
+    command = verb
+  }
+  return argv
 }
 
 /** Commander's "error: …\n(Did you mean …?)" as our own errors look. */
