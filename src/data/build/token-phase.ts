@@ -3,6 +3,7 @@ import { copyFile, link, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeDirectory, writeDirectoryAtomic, writeFileAtomic } from '../../atomic.js'
 import {
+  CHATML_TOKENS,
   loadTokenizer,
   saveTokenizer,
   type Tokenizer,
@@ -136,7 +137,8 @@ async function prepareTokenizer(options: PhaseOptions, mixture: Mixture): Promis
       let count = 0
       for await (const { text } of texts(false)) if (count++ % each === 0) yield text
     }
-    return trainBpe(sample(), { vocabSize, ...(signal ? { signal } : {}) })
+    const specialTokens = ['<|endoftext|>', ...CHATML_TOKENS]
+    return trainBpe(sample(), { vocabSize, specialTokens, ...(signal ? { signal } : {}) })
   }
 
   /** The documents of the first round; held-out ones only on demand: a character that cannot be spelt cannot be measured. */
