@@ -41,7 +41,7 @@ const shape = { nLayer: 4, nHead: 4, width: 128, contextLength: 256, tokenizer: 
 export interface Ablation {
   readonly name: string
   readonly lesson: string
-  readonly overrides: NonNullable<PpoOptions['overrides']>
+  readonly overrides: (ppo: SpeedrunPreset['ppo']) => NonNullable<PpoOptions['overrides']>
 }
 
 export const ABLATIONS: readonly Ablation[] = [
@@ -49,17 +49,27 @@ export const ABLATIONS: readonly Ablation[] = [
     name: 'no-kl',
     lesson:
       'without the KL penalty and its limit the policy goes where the reward model is wrong: its score rises and the gold score does not follow',
-    overrides: { klCoefficient: 0, klLimit: undefined },
+    overrides: () => ({ klCoefficient: 0, klLimit: undefined }),
+  },
+  {
+    name: 'reward-hacking',
+    lesson:
+      'and at three times the rate it gets far: the reward model likes ever more what the gold judge likes ever less',
+    overrides: ({ learningRate = 1e-4 }) => ({
+      klCoefficient: 0,
+      klLimit: undefined,
+      learningRate: 3 * learningRate,
+    }),
   },
   {
     name: 'strong-kl',
     lesson: 'a penalty ten times as strong keeps the policy near SFT: little is lost and little is won',
-    overrides: { klCoefficient: 0.5 },
+    overrides: ({ klCoefficient = 0.05 }) => ({ klCoefficient: 10 * klCoefficient }),
   },
   {
     name: 'no-whitening',
     lesson: 'advantages keep their scale and their mean, so the size of the steps follows the rewards',
-    overrides: { whitenAdvantages: false },
+    overrides: () => ({ whitenAdvantages: false }),
   },
 ]
 

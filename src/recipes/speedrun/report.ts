@@ -206,14 +206,14 @@ export async function writeSpeedrunReport(dir: string, findings: SpeedrunFinding
   return { files, exam }
 }
 
-/** Where PPO was run without the KL penalty, its curve: it goes far enough to show where the gold score turns. */
+/** Where PPO was run to hack its reward, that curve: it goes far enough to show where the gold score turns. */
 async function overOptimisation(dir: string, { ablations }: SpeedrunFindings) {
-  const free = 'no-kl' in ablations
-  const points = await goldCurve(join(dir, `${free ? 'ablation-no-kl' : 'ppo'}-gold.jsonl`))
+  const free = 'reward-hacking' in ablations
+  const points = await goldCurve(join(dir, `${free ? 'ablation-reward-hacking' : 'ppo'}-gold.jsonl`))
   const note = free
-    ? 'PPO without the KL penalty, on the prompts that it learns from.'
+    ? 'PPO without the KL penalty and at three times the rate, on the prompts that it learns from.'
     : 'On the prompts that PPO learns from.'
-  return { stage: free ? 'PPO without KL penalty' : 'PPO', points, note }
+  return { stage: free ? 'PPO that hacks its reward' : 'PPO', points, note }
 }
 
 function ablationTable({

@@ -177,7 +177,7 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
   const ablations: Record<string, { readonly kl: number }> = {}
   for (const { name, overrides } of plan.ablations ? ABLATIONS : []) {
     const out = `ablation-${name}`
-    ablations[name] = await part(out, `PPO again: ${name}`, () => align(out, overrides))
+    ablations[name] = await part(out, `PPO again: ${name}`, () => align(out, overrides(preset.ppo)))
   }
   if (plan.larger) {
     await part('larger-base', 'a larger model learns to read', () =>
