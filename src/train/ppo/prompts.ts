@@ -4,6 +4,7 @@ import type { Rng } from '../../rng.js'
 import type { ChatFormat } from '../../text/index.js'
 import { TrainError } from '../errors.js'
 import type { OnEvent } from '../events.js'
+import { SkipLog } from '../skips.js'
 
 export interface EncodedPrompt {
   readonly prompt: Prompt
@@ -25,18 +26,15 @@ export async function loadPrompts(
   { maxSkipped, onEvent = () => {}, signal }: PromptOptions,
 ): Promise<Prompt[]> {
   const prompts: Prompt[] = []
-  const onSkip = (skip: { file: string; line: number; reason: string }) =>
-    onEvent({ type: 'warning', text: `${skip.file}:${skip.line} was passed over: ${skip.reason}` })
-  for await (const prompt of readPrompts(paths, { onSkip, limit: maxSkipped })) {
-    signal?.throwIfAborted()
-    prompts.push(prompt)
-  }
+  const skips = new SkipLog(onEvent, maxSkipped)
+  for await (const prompt of readPrompts(paths, { ...skips.options, signal })) prompts.push(prompt)
+  skips.finish()
   return prompts
 }
 
 /**
  * Prompts as tokens. Those that leave no room for an answer of `maxTokens` are passed over, and counted.
- * @throws TrainError where none is left
+ * @throws TrainError where none is left, or no answer of this length has room
  */
 export function encodePrompts(
   prompts: readonly Prompt[],
@@ -45,7 +43,14 @@ export function encodePrompts(
   { maxTokens, maxPromptTokens, onEvent = () => {} }: PromptOptions,
 ): EncodedPrompt[] {
   // The last token of an answer is never read by the model.
-  const room = Math.min(maxPromptTokens ?? Number.POSITIVE_INFINITY, contextLength - maxTokens + 1)
+  const left = contextLength - maxTokens + 1
+  if (left < 1) {
+    throw new TrainError(
+      'recipe',
+      `answers of maxTokens ${maxTokens} leave no room for a prompt: the context is ${contextLength} tokens; allow fewer`,
+    )
+  }
+  const room = Math.min(maxPromptTokens ?? Number.POSITIVE_INFINITY, left)
   const encoded = prompts.map((prompt) => ({
     prompt,
     ids: [
@@ -67,7 +72,9 @@ export function encodePrompts(
       'data',
       encoded.length === 0
         ? 'there are no prompts to answer'
-        : `every prompt is longer than ${room} tokens, what a context of ${contextLength} leaves beside answers of ${maxTokens}; shorten the answers (maxTokens)`,
+        : room < left
+          ? `every prompt is longer than ${room} tokens; raise maxPromptTokens`
+          : `every prompt is longer than ${room} tokens, what a context of ${contextLength} leaves beside answers of ${maxTokens}; shorten the answers (maxTokens)`,
     )
   }
   return fitting
