@@ -1,16 +1,26 @@
 /** A chat format for a model that was pretrained without one. */
 import { LanguageModel } from '../infer/index.js'
 import { NDArray } from '../tensor/index.js'
-import { CHATML_TOKENS, createChatFormat, withSpecialTokens } from '../text/index.js'
+import {
+  CHAT_ROLES,
+  CHATML_TOKENS,
+  createChatFormat,
+  type Tokenizer,
+  TokenizerError,
+  withSpecialTokens,
+} from '../text/index.js'
+import { TrainError } from './errors.js'
 import type { Weights } from './training-step.js'
 
 /**
  * The model itself where it can chat; otherwise with ChatML's tokens, whose embeddings (and output rows) start as the mean of
  * those there are: a new token is then as likely as an average one, and disturbs nothing (Hewitt 2021).
+ * @throws TrainError where the vocabulary cannot spell the names of the roles
  */
 export function withChatTokens(model: LanguageModel): LanguageModel {
   if (model.chat || !model.tokenizer) return model
   const tokenizer = withSpecialTokens(model.tokenizer, CHATML_TOKENS)
+  checkRoles(tokenizer, model.dir)
   const vocabSize = Math.max(model.config.vocabSize, tokenizer.vocabSize)
   const { config, device, dir, bosId, eosIds } = model
   const params = growVocabulary(model.params, model.tokenizer.vocabSize, vocabSize)
@@ -24,6 +34,21 @@ export function withChatTokens(model: LanguageModel): LanguageModel {
     bosId,
     eosIds,
   })
+}
+
+/** A vocabulary of characters may lack a letter that every turn begins with. */
+function checkRoles(tokenizer: Tokenizer, dir: string): void {
+  for (const role of CHAT_ROLES) {
+    try {
+      tokenizer.encode(`${role}\n`)
+    } catch (error) {
+      if (!(error instanceof TokenizerError) || error.code !== 'tokenizer_unknown_text') throw error
+      throw new TrainError(
+        'recipe',
+        `the vocabulary of ${dir} cannot spell ${JSON.stringify(`${role}\n`)}, which begins a turn of a dialogue; pretrain with --tokenizer bpe:N, or on text that has every letter of ${CHAT_ROLES.join(', ')} and line ends`,
+      )
+    }
+  }
 }
 
 /** The parameters for `to` tokens; rows from `from` on (padding included) become the mean of those before. */

@@ -1,7 +1,7 @@
 /** Dialogues as rows of packed tokens, to be learnt. */
-import { type PackedRow, packDialogues, readDialogues } from '../data/index.js'
+import { type Dialogue, type PackedRow, packDialogues, readDialogues, Unfit } from '../data/index.js'
 import { Rng } from '../rng.js'
-import type { ChatFormat, EncodedChat } from '../text/index.js'
+import { type ChatFormat, type EncodedChat, TokenizerError } from '../text/index.js'
 import { TrainError } from './errors.js'
 import type { OnEvent } from './events.js'
 import { SkipLog } from './skips.js'
@@ -39,10 +39,11 @@ export async function prepareRows({
   ...files
 }: DialogueRowsOptions): Promise<DialogueRows> {
   const skips = new SkipLog(onEvent, recipe.maxSkipped)
+  const encode = ({ messages, tools }: Dialogue) =>
+    spelled(() => chat.encode(messages, tools ? { tools } : {}))
   const read = async (paths: readonly string[]) => {
     const encoded: EncodedChat[] = []
-    for await (const { messages, tools } of readDialogues(paths, { ...skips.options, signal })) {
-      const dialogue = chat.encode(messages, tools ? { tools } : {})
+    for await (const dialogue of readDialogues(paths, { ...skips.options, signal }, encode)) {
       encoded.push(learn === 'all' ? { ...dialogue, mask: dialogue.mask.map(() => 1) } : dialogue)
       if (encoded.length % 1000 === 0)
         onEvent({ type: 'progress', label: 'reading dialogues', done: encoded.length, unit: 'dialogues' })
@@ -64,4 +65,15 @@ export async function prepareRows({
   const train = pack(all.filter((_, i) => !kept.has(i)))
   if (train.length === 0) throw new TrainError('data', 'no dialogue has anything to learn from')
   return { train, heldOut: pack(given ?? all.filter((_, i) => kept.has(i))) }
+}
+
+/** What `encode` gives. @throws Unfit where the vocabulary cannot spell the text: a record less, not the end of a run */
+export function spelled<T>(encode: () => T): T {
+  try {
+    return encode()
+  } catch (error) {
+    if (error instanceof TokenizerError && error.code === 'tokenizer_unknown_text')
+      throw new Unfit(error.message)
+    throw error
+  }
 }

@@ -125,31 +125,59 @@ describe('sft', () => {
     expect(result.heldOutLoss).toBe(Math.min(...evals))
   })
 
-  it('gives a model without a chat format one', async () => {
-    const text = join(dir, 'text.txt')
-    const overrides = {
-      nLayer: 1,
-      nHead: 2,
-      width: 16,
-      contextLength: 64,
-      batchSize: 2,
-      steps: 1,
-      learningRate: 0.01,
-      tokenizer: 'char',
-      evalTokens: 64,
-    } as const
-    await pretrain({ out: join(dir, 'char'), data: [text], threads: 1, overrides })
-    const dialogues = join(dir, 'char.jsonl')
-    const line = {
-      messages: [
-        { role: 'user', content: 'fox' },
-        { role: 'assistant', content: 'jumps' },
-      ],
+  describe('of a model of characters', () => {
+    const characters = async (name: string, letters: string) => {
+      const text = join(dir, `${name}.txt`)
+      await writeFile(text, `${letters}\n`.repeat(200))
+      await pretrain({
+        out: join(dir, name),
+        data: [text],
+        threads: 1,
+        overrides: {
+          nLayer: 1,
+          nHead: 2,
+          width: 16,
+          contextLength: 64,
+          batchSize: 2,
+          steps: 1,
+          learningRate: 0.01,
+          tokenizer: 'char',
+          evalTokens: 64,
+        },
+      })
+      return join(dir, name)
     }
-    await writeFile(dialogues, `${JSON.stringify(line)}\n`.repeat(4))
-    // The roles' names need letters that the text has not.
-    await expect(tune('char-sft', { model: join(dir, 'char'), data: [dialogues] })).rejects.toMatchObject({
-      code: 'tokenizer_unknown_text',
+    const dialogues = async (name: string, ...answers: string[]) => {
+      const file = join(dir, `${name}.jsonl`)
+      const lines = answers.map((content) => [
+        { role: 'user', content: 'fox' },
+        { role: 'assistant', content },
+      ])
+      await writeFile(file, lines.map((messages) => `${JSON.stringify({ messages })}\n`).join(''))
+      return file
+    }
+
+    it('gives it a chat format, and passes over what its vocabulary cannot spell', async () => {
+      const model = await characters('letters', 'the quick brown fox jumps over a lazy dog')
+      const data = await dialogues('spelling', 'jumps', 'saute', 'sauté', 'rests')
+      const warnings: string[] = []
+      const onEvent = (event: TrainEvent) => {
+        if (event.type === 'warning') warnings.push(event.text)
+      }
+      const result = await tune('letters-sft', { model, data: [data], onEvent, overrides: { epochs: 1 } })
+      expect(result.finished).toBe(true)
+      expect(warnings[0]).toMatch(/spelling\.jsonl:3 was passed over: .*"é"/)
+      await expect(
+        tune('letters-strict', { model, data: [data], overrides: { maxSkipped: 0 } }),
+      ).rejects.toThrow(/spelling\.jsonl, line 3/)
+    })
+
+    it("says where it lacks a letter of a role's name", async () => {
+      const model = await characters('few', 'a fox and a dog')
+      const data = await dialogues('few', 'a')
+      await expect(tune('few-sft', { model, data: [data] })).rejects.toThrow(
+        /the vocabulary of .*few cannot spell "system\\n".*bpe:N/,
+      )
     })
   })
 

@@ -12,17 +12,19 @@ import type { Dialogue, Prompt } from './types.js'
  * What cannot be used is told to `onSkip` and passed over: broken lines, unknown forms, dialogues that start with the assistant,
  * empty answers, answers that people labelled as bad.
  *
+ * @param as what becomes of a dialogue; where it throws {@link Unfit}, the record is passed over as well
  * @throws DataError where files are missing or unreadable, nothing is usable, or more is passed over than `limit` allows
  */
-export function readDialogues(
+export function readDialogues<T = Dialogue>(
   paths: readonly string[],
   options: RecordOptions = {},
-): AsyncGenerator<Dialogue> {
+  as: (dialogue: Dialogue) => T = (dialogue) => dialogue as T,
+): AsyncGenerator<T> {
   return readRecords(paths, 'dialogue', options, (fields) => {
     if (fields.label === false) throw new Unfit('its label is false: people did not like the answer')
     const dialogues = dialoguesOf(fields)
     for (const { messages } of dialogues) checkDialogue(messages)
-    return dialogues
+    return dialogues.map(as)
   })
 }
 
@@ -136,7 +138,12 @@ function answerOf(fields: Fields, names: readonly string[], missing: string | un
     if (answer !== undefined) return answer
   }
   if (missing !== undefined) return missing
-  throw new Unfit(`there is no answer (${names.map((name) => `"${name}"`).join(' or ')})`)
+  const wanted = names.map((name) => `"${name}"`).join(' or ')
+  const preference = ['chosen', 'answers'].find((name) => fields[name] !== undefined)
+  if (preference === undefined) throw new Unfit(`there is no answer (${wanted})`)
+  throw new Unfit(
+    `it is a preference (it has "${preference}") and not a dialogue; give the one answer as ${wanted}, or as the last of "messages"`,
+  )
 }
 
 /** Fields that are kept as they are. */

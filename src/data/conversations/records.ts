@@ -22,7 +22,7 @@ export interface RecordOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Why a record cannot be used; thrown by parsers and turned into a {@link SkippedRecord}. */
+/** Why a record cannot be used; thrown by who makes something of it, and turned into a {@link SkippedRecord}. */
 export class Unfit extends Error {}
 
 interface Line {

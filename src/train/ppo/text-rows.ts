@@ -1,10 +1,12 @@
 /** Rows of other text for PPO-ptx (Ouyang et al. 2022): what the policy should not forget. */
-import { packDialogues, readDialogues, readTextFiles } from '../../data/index.js'
+import { type Dialogue, packDialogues, readDialogues, readTextFiles } from '../../data/index.js'
 import { Rng } from '../../rng.js'
 import { NDArray } from '../../tensor/index.js'
 import type { ChatFormat, EncodedChat, Tokenizer } from '../../text/index.js'
+import { spelled } from '../dialogue-rows.js'
 import { TrainError } from '../errors.js'
 import type { OnEvent } from '../events.js'
+import { SkipLog } from '../skips.js'
 import type { TextBatch } from './learner.js'
 
 interface Row {
@@ -62,11 +64,11 @@ export async function textRows(options: TextRowsOptions): Promise<(update: numbe
 
 async function dialogueRows({ dialogues, chat, contextLength, maxSkipped, onEvent }: TextRowsOptions) {
   if (!dialogues?.length) return []
-  const onSkip = (skip: { file: string; line: number; reason: string }) =>
-    onEvent({ type: 'warning', text: `${skip.file}:${skip.line} was passed over: ${skip.reason}` })
+  const skips = new SkipLog(onEvent, maxSkipped)
+  const encode = ({ messages }: Dialogue) => spelled(() => chat.encode(messages))
   const encoded: EncodedChat[] = []
-  for await (const { messages } of readDialogues(dialogues, { onSkip, limit: maxSkipped }))
-    encoded.push(chat.encode(messages))
+  for await (const dialogue of readDialogues(dialogues, skips.options, encode)) encoded.push(dialogue)
+  skips.finish()
   const { rows, problems } = packDialogues(encoded, { contextLength })
   for (const problem of problems) onEvent({ type: 'warning', text: problem })
   return rows as readonly Row[]
