@@ -1,5 +1,4 @@
 /** Pairs as DPO compares them: the tokens of both answers, and how likely the reference finds these. */
-import { createHash } from 'node:crypto'
 import { readPairs } from '../data/index.js'
 import { encodeForScore, padTokens } from '../infer/index.js'
 import { type GptConfig, gptLogProbs, type Params } from '../models/index.js'
@@ -39,19 +38,17 @@ export async function preparePairs(
   const T = Math.min(recipe.contextLength ?? config.contextLength, config.contextLength)
   if (!inputs.data?.length) throw new TrainError('recipe', 'dpo needs pairs of answers; give a file of them')
   const skips = new SkipLog(onEvent, recipe.maxSkipped)
-  let [cut, tooLong] = [0, 0]
+  let [done, cut, tooLong] = [0, 0, 0]
   const read = async (paths: readonly string[]) => {
     const pairs: TokenPair[] = []
-    for await (const pair of readPairs(paths, skips.options)) {
-      signal?.throwIfAborted()
+    for await (const pair of readPairs(paths, { ...skips.options, signal })) {
       const one = encodePair(pair, chat, T)
       if (!one) tooLong++
       else {
         if (one.cut) cut++
         pairs.push(one.pair)
       }
-      if (pairs.length % 1000 === 0)
-        onEvent({ type: 'progress', label: 'reading pairs', done: pairs.length, unit: 'pairs' })
+      if (++done % 1000 === 0) onEvent({ type: 'progress', label: 'reading pairs', done, unit: 'pairs' })
     }
     return pairs
   }
@@ -70,7 +67,7 @@ export async function preparePairs(
   if (cut > 0)
     onEvent({
       type: 'warning',
-      text: `${cut} pairs come without their oldest turns: the context holds ${T} tokens`,
+      text: `${cut} pairs come without the beginning of their dialogue: the context holds ${T} tokens`,
     })
   if (train.length === 0) {
     throw new TrainError(
@@ -97,15 +94,6 @@ function encodePair(
     answers: [good.answer, bad.answer],
   }
   return { pair, cut: good.cut || bad.cut }
-}
-
-/** A name for pairs: equal if and only if they are the same in the same order. */
-export function fingerprint(pairs: readonly TokenPair[]): string {
-  const hash = createHash('sha256')
-  for (const { rows, answers } of pairs) {
-    for (const [i, row] of rows.entries()) hash.update(Int32Array.of(row.length, answers[i]!)).update(row)
-  }
-  return hash.digest('hex')
 }
 
 /** ids i32 [2B, T], first the chosen, then the rejected; mask f32 [2B, T - 1] is 1 where the answer is predicted. */

@@ -109,6 +109,18 @@ describe('dpo', () => {
     await writeFile(file, lines([{ ...pair(0), chosen: 'x'.repeat(80) }, pair(1), pair(2)]))
     const { pairs } = await tune('long', { data: [file], overrides: { ...settings, heldOutFraction: 0 } })
     expect(pairs).toMatchObject({ train: 2, tooLong: 1 })
+    const many = Array.from({ length: 1000 }, (_, i) =>
+      i === 0 ? { ...pair(0), chosen: 'x'.repeat(80) } : pair(i % 99),
+    )
+    await writeFile(file, lines(many))
+    const progress: unknown[] = []
+    await tune('counted', {
+      data: [file],
+      overrides: { ...settings, epochs: 0.01 },
+      onEvent: (event) =>
+        void (event.type === 'progress' && event.label === 'reading pairs' && progress.push(event.done)),
+    })
+    expect(progress).toEqual([1000])
     await writeFile(file, lines([{ ...pair(0), chosen: 'x'.repeat(80) }]))
     await expect(tune('longest', { data: [file] })).rejects.toThrow(/no pair to learn from.*too long/)
   })

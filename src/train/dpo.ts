@@ -5,7 +5,7 @@
  *
  * What the reference thinks of every pair is computed once, before the first step, and kept with the run.
  */
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { GptConfig } from '../models/index.js'
 import { Rng } from '../rng.js'
 import {
@@ -25,7 +25,6 @@ import { comparisonBatches, lengthBuckets } from './comparisons.js'
 import { diverged } from './diverged.js'
 import {
   answerLogProbs,
-  fingerprint,
   type PairData,
   type PairTokens,
   pairTokens,
@@ -35,7 +34,6 @@ import {
   type TokenPair,
 } from './dpo-pairs.js'
 import { type DpoRecipe, dpoSchema } from './dpo-recipe.js'
-import { TrainError } from './errors.js'
 import { dpoLosses, dpoMetrics, weightedMean } from './preference-loss.js'
 import { recipeOptimizer, recipeSchedule } from './recipe.js'
 import { Speed } from './speed.js'
@@ -86,8 +84,6 @@ type DpoBatch = PairTokens & {
   readonly weight: NDArray
 }
 
-const extraSchema = z.object({ pairs: z.string() })
-
 async function train(stage: StageRun<DpoRecipe>, options: DpoOptions): Promise<DpoResult> {
   const { onEvent = () => {}, signal } = options
   const { run, recipe, device } = stage
@@ -96,10 +92,9 @@ async function train(stage: StageRun<DpoRecipe>, options: DpoOptions): Promise<D
   const data = await preparePairs(stage, onEvent, signal)
   const pairs = [...data.train, ...data.heldOut]
   const place = new Map(pairs.map((pair, i) => [pair, i]))
-  const name = fingerprint(pairs)
   const B = Math.min(recipe.batchSize, data.train.length)
   const padTo = lengthBuckets(pairs, config.contextLength)
-  const reference = await referenceOf(stage, pairs, name, () =>
+  const reference = await referenceOf(stage, pairs.length, () =>
     referenceLogProbs(config, stage.model.params, pairs, { device, batchSize: B, padTo, onEvent, signal }),
   )
 
@@ -154,7 +149,6 @@ async function train(stage: StageRun<DpoRecipe>, options: DpoOptions): Promise<D
       step,
       params: state.params,
       groups: { optimizer: state.optimizer as Tree<NDArray>, reference },
-      extra: { pairs: name },
     })
   const evaluate = async () => {
     if (data.heldOut.length === 0) return undefined
@@ -264,23 +258,13 @@ function dpoLoss(
   }
 }
 
-/**
- * What the reference thinks of the pairs: computed for a new run, read again for one that goes on.
- * @throws TrainError when the data are no longer those that it was computed for
- */
+/** What the reference thinks of the pairs: computed for a new run, read again for one that goes on (with the same files). */
 async function referenceOf(
   stage: StageRun<DpoRecipe>,
-  pairs: readonly TokenPair[],
-  name: string,
+  count: number,
   compute: () => Promise<ReferenceLogProbs>,
 ): Promise<ReferenceLogProbs> {
-  if (stage.extra === undefined) return compute()
-  if (extraSchema.parse(stage.extra).pairs !== name) {
-    throw new TrainError(
-      'resume',
-      `the pairs in ${Object.values(stage.inputs).flat().join(', ')} are no longer those that ${stage.run.dir} was started with; restore the files, or start a new run`,
-    )
-  }
-  const empty = () => NDArray.zeros([pairs.length])
+  if (!stage.run.latest) return compute()
+  const empty = () => NDArray.zeros([count])
   return stage.group('reference', { chosen: empty(), rejected: empty() })
 }

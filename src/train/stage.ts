@@ -200,6 +200,6 @@ function progressSchema<R>({ stage, schema }: StageSpec<R>) {
     /** SHA-256 of the inputs, by path. */
     hashes: z.record(z.string(), z.string()).optional(),
     recipe: schema,
-    extra: z.unknown(),
+    extra: z.unknown().optional(),
   })
 }
