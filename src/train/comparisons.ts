@@ -38,6 +38,8 @@ export interface ComparedPrompt {
   readonly identical: number
   /** Answers before which earlier turns were left out, or whose own beginning was. */
   readonly cut: number
+  /** Those among them that fill the context: nothing is left of the prompt, nor of the beginning of a longer one. */
+  readonly tooLong: number
 }
 
 export interface ComparisonCounts {
@@ -48,6 +50,7 @@ export interface ComparisonCounts {
   readonly ties: number
   readonly identical: number
   readonly cut: number
+  readonly tooLong: number
 }
 
 /** All K(K - 1)/2 comparisons of a ranking, except of answers that are the same to the model. */
@@ -82,6 +85,7 @@ export function comparePrompt(
     comparisons,
     identical,
     cut: encoded.filter(({ cut }) => cut).length,
+    tooLong: encoded.filter(({ ids, answer, cut }) => cut && answer === ids.length).length,
   }
 }
 
@@ -100,17 +104,24 @@ export function countComparisons(prompts: readonly ComparedPrompt[]): Comparison
     ties,
     identical: total(({ identical }) => identical),
     cut: total(({ cut }) => cut),
+    tooLong: total(({ tooLong }) => tooLong),
   }
 }
 
 /** @throws TrainError where nothing is preferred to anything */
 export function checkPreferences(prompts: readonly ComparedPrompt[]): void {
-  const { comparisons, ties, identical } = countComparisons(prompts)
+  const { comparisons, ties, identical, answers, tooLong } = countComparisons(prompts)
   if (comparisons > 0) return
   const found =
     ties + identical === 0
       ? 'they hold no comparison at all'
       : `${ties} comparisons are ties, and ${identical} are of identical answers`
+  if (identical > 0 && tooLong > 0) {
+    throw new TrainError(
+      'data',
+      `there is nothing to learn from these preferences: ${tooLong} of ${answers} answers fill the context, and as far as it shows them no answer is better than another (${found}); raise contextLength`,
+    )
+  }
   throw new TrainError(
     'data',
     `there is nothing to learn from these preferences: no answer is better than another (${found}); bring pairs of a chosen and a rejected answer, or rankings whose ranks differ`,

@@ -15,6 +15,7 @@ function pair(key: string, more: Partial<ComparedPrompt> = {}): ComparedPrompt {
     comparisons: [{ better: 0, worse: 1, tie: false, margin: 0 }],
     identical: 0,
     cut: 0,
+    tooLong: 0,
     ...more,
   }
 }

@@ -60,16 +60,21 @@ export async function prepareRewardData(
     : splitByPrompt(all, recipe.heldOutFraction, recipe.splitSeed ?? recipe.seed)
   checkPreferences(split.train)
   const counts = { train: countComparisons(split.train), heldOut: countComparisons(split.heldOut) }
-  for (const [what, { identical, cut }] of Object.entries({
+  for (const [what, { identical, cut, tooLong }] of Object.entries({
     training: counts.train,
     'held-out': counts.heldOut,
   })) {
     if (identical > 0)
       onEvent({ type: 'warning', text: `${identical} ${what} comparisons of identical answers are left out` })
-    if (cut > 0)
+    if (cut > tooLong)
       onEvent({
         type: 'warning',
-        text: `${cut} ${what} answers come without their oldest turns: the context holds ${T} tokens`,
+        text: `${cut - tooLong} ${what} answers come without the beginning of their dialogue: the context holds ${T} tokens`,
+      })
+    if (tooLong > 0)
+      onEvent({
+        type: 'warning',
+        text: `${tooLong} ${what} answers fill the ${T} tokens of the context: their prompts are not read, nor the beginnings of longer ones`,
       })
   }
   const usable = ({ tie }: { readonly tie: boolean }) => !tie || recipe.ties === 'half'

@@ -152,6 +152,32 @@ describe('reward', () => {
     expect(warnings.join()).toMatch(/10 training comparisons of identical answers/)
   })
 
+  it('tells answers without the beginning of their dialogue from those that fill the context', async () => {
+    const file = join(dir, 'long.jsonl')
+    const question = (content: string) => [{ role: 'user', content }]
+    const records = [
+      { prompt: question('x'.repeat(60)), chosen: 'aaa', rejected: 'bbb' },
+      { prompt: question('y'), chosen: `a${'a'.repeat(80)}`, rejected: 'bbb' },
+    ]
+    await writeFile(file, lines(records))
+    const warnings: string[] = []
+    const { data: counts } = await train('long', {
+      data: [file],
+      overrides: { ...settings, heldOutFraction: 0, epochs: 1 },
+      onEvent: (event) => void (event.type === 'warning' && warnings.push(event.text)),
+    })
+    expect(counts.train).toMatchObject({ cut: 3, tooLong: 1 })
+    expect(warnings.join('\n')).toMatch(
+      /2 training answers come without the beginning of their dialogue.*\n1 training answers fill the 64 tokens/,
+    )
+  })
+
+  it('blames the context where it is too short to tell answers apart', async () => {
+    await expect(train('blind', { overrides: { ...settings, contextLength: 1 } })).rejects.toThrow(
+      /384 of 384 answers fill the context.*raise contextLength/,
+    )
+  })
+
   it('passes over broken lines up to a limit', async () => {
     const file = join(dir, 'broken.jsonl')
     await writeFile(file, `{"prompt": \n${lines([ranking(0), ranking(1), { answers: ['a'] }])}`)
