@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { grpoSchema } from '../train/grpo-recipe.js'
 import type { Context } from './context.js'
+import { UsageError } from './errors.js'
 import { grouped } from './format.js'
 import { policyRows } from './ppo.js'
 import { addStageVerb } from './stage-verb.js'
@@ -31,7 +32,15 @@ export function addGrpo(program: Command, context: Context): void {
       { key: 'rewardModel', flag: '--reward-model <dir>', help: 'a reward model in place of names' },
     ],
     schema: grpoSchema,
-    work: (options) => context.library.grpo(options),
+    work: async (options) => {
+      const { resume, rewards, rewardModel } = options
+      if (resume === undefined && (rewards === undefined) === (rewardModel === undefined))
+        throw new UsageError(
+          'grpo',
+          'what should score the answers? Give --reward NAME... or --reward-model DIR',
+        )
+      return context.library.grpo(options)
+    },
     rows: ({ episodes, metrics }) => [['answered', `${grouped(episodes)} times`], ...policyRows(metrics)],
   })
 }

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TrainError } from '../train/errors.js'
 import type { GrpoResult, PpoResult } from '../train/index.js'
 import { type ModelFolders, writeModels } from '../train/ppo/testing/models.js'
 import { type Library, library } from './library.js'
@@ -59,7 +60,33 @@ describe('athanor ppo', () => {
   })
 })
 
+test('settings that the library finds fault with are called by their flags', async () => {
+  const message =
+    'minibatchSize 3 does not divide batchSize 8 (maxTokens), with seed 1, in runs/maxTokens/batchSize.json'
+  const argv = ['ppo', '--model', 'm', '--reward-model', 'r', '--data', 'a', '--out', 'o']
+  const failing = (error: Error) =>
+    athanor(argv, {
+      ppo: async () => {
+        throw error
+      },
+    })
+  expect(await failing(new TrainError('recipe', message))).toMatchObject({
+    code: 1,
+    err: 'athanor: --minibatch-size 3 does not divide --batch-size 8 (--max-tokens), with seed 1, in runs/maxTokens/batchSize.json\n',
+  })
+  expect((await failing(new TrainError('resume', message))).err).toBe(`athanor: ${message}\n`)
+})
+
 describe('athanor grpo', () => {
+  test('wants one source of scores', async () => {
+    const argv = ['grpo', '--model', 'm', '--data', 'a.jsonl', '--out', 'o']
+    for (const more of [[], ['--reward', 'exact', '--reward-model', 'r']]) {
+      const { code, err } = await athanor([...argv, ...more], {})
+      expect(code).toBe(2)
+      expect(err).toContain('Give --reward NAME... or --reward-model DIR')
+    }
+  })
+
   test('takes rewards by name', async () => {
     const result: GrpoResult = { ...stage, metrics }
     let given: unknown

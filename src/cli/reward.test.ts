@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { RewardModel } from '../infer/index.js'
 import type { DpoResult, RewardResult } from '../train/index.js'
@@ -22,7 +25,7 @@ async function athanor(argv: string[], functions: Partial<Library> = {}) {
 
 const stage = { dir: 'runs/x', step: 9, finished: true, parameters: 1e6, seconds: 60, loss: 0.5 }
 const half = { value: 0.5, low: 0.4, high: 0.6, count: 90 }
-const counts = { prompts: 90, answers: 180, comparisons: 90, ties: 3, identical: 0, cut: 0 }
+const counts = { prompts: 90, answers: 180, comparisons: 90, ties: 3, identical: 0, cut: 0, tooLong: 0 }
 const result: RewardResult = {
   ...stage,
   data: { train: counts, heldOut: counts, skipped: 0 },
@@ -152,6 +155,27 @@ describe('athanor score', () => {
       },
     })
     expect(JSON.parse(out)).toEqual({ scores: [3], mean: 3 })
+  })
+
+  test('names the first records that it passes over, says what is wanted, and counts the others', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'athanor-score-'))
+    try {
+      const file = join(dir, 'd.jsonl')
+      const pair = JSON.stringify({ prompt: 'q', chosen: 'a', rejected: 'b' })
+      const dialogue = JSON.stringify({ prompt: 'q', completion: 'abc' })
+      await writeFile(file, `${`${pair}\n`.repeat(30)}${dialogue}\n`)
+      const { readDialogues } = library
+      const argv = ['score', '--model', 'm', '--data', file, '--json']
+      const { out, err } = await athanor(argv, { ...scorer, readDialogues })
+      expect(JSON.parse(out)).toEqual({ scores: [3], mean: 3 })
+      expect(err.trim().split('\n')).toHaveLength(6)
+      expect(err).toMatch(
+        /d\.jsonl:1 was passed over: it is a preference \(it has "chosen"\) and not a dialogue/,
+      )
+      expect(err).toContain('30 records were passed over in all')
+    } finally {
+      await rm(dir, { recursive: true })
+    }
   })
 
   test('asks for something to score', async () => {

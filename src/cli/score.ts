@@ -1,6 +1,7 @@
 /** `athanor score`: what a reward model thinks of answers. */
 import type { Command } from 'commander'
 import type { ChatMessage } from '../text/index.js'
+import { SkipLog } from '../train/skips.js'
 import { addVerb, type Context } from './context.js'
 import { UsageError } from './errors.js'
 import { grouped, printable, table } from './format.js'
@@ -18,6 +19,9 @@ interface Flags {
   readonly device?: string
   readonly json?: boolean
 }
+
+/** So many broken records are passed over before it is an error. */
+const MAX_SKIPPED = 1000
 
 export function addScore(program: Command, context: Context): void {
   addVerb(program, 'score', 'score answers with a reward model', [
@@ -51,11 +55,11 @@ async function scoreVerb({ io, library }: Context, flags: Flags): Promise<void> 
         { role: 'user', content: prompt! },
         { role: 'assistant', content },
       ])
-      const onSkip = ({ file, line, reason }: { file: string; line: number; reason: string }) =>
-        reporter.onEvent({ type: 'warning', text: `${file}:${line} was passed over: ${reason}` })
       if (data) {
-        for await (const { messages } of library.readDialogues(data, { onSkip, signal }))
+        const skips = new SkipLog(reporter.onEvent, MAX_SKIPPED)
+        for await (const { messages } of library.readDialogues(data, { ...skips.options, signal }))
           dialogues.push(messages)
+        skips.finish()
       }
       const scores = await library.scoreDialogues(model, dialogues, {
         signal,

@@ -1,6 +1,7 @@
 /** A verb for a training stage: its flags are those of every stage, the files it reads, and one for each setting of its recipe. */
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
+import { AthanorError } from '../errors.js'
 import type { StageOptions, StageResult } from '../train/stage.js'
 import { addVerb, type Context, commandName, shellWord } from './context.js'
 import { UsageError } from './errors.js'
@@ -134,7 +135,9 @@ async function stageVerb<R extends StageResult>(
           if (event.type === 'checkpoint') checkpoint = event.dir
           reporter.onEvent(event)
         }
-        outcome = await stage.work({ ...options, ...machine, signal, onEvent } as never)
+        outcome = await asFlags([...inputFlags(inputs), ...settings], () =>
+          stage.work({ ...options, ...machine, signal, onEvent } as never),
+        )
         return outcome
       },
       { isWhole: ({ finished }) => finished },
@@ -148,6 +151,25 @@ async function stageVerb<R extends StageResult>(
     printResult(io, json, result, table(rows))
   } finally {
     reporter.close()
+  }
+}
+
+const inputFlags = (inputs: readonly InputFlag[]): SettingFlag[] =>
+  inputs.map(({ key, flag }) => ({ key, option: new Option(flag) }))
+
+/**
+ * Does the work; where it finds fault with a setting, the setting is called by its flag. Only names of two words are replaced, and
+ * not within paths: `seed` may be any word.
+ */
+async function asFlags<T>(settings: readonly SettingFlag[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof AthanorError) || !['train/recipe', 'train/data'].includes(error.code)) throw error
+    const flags = new Map(settings.map(({ key, option }) => [key, option.long]))
+    const name = /(?<![\w./\\-])[a-z]+[A-Z]\w*(?![\w/\\-]|\.\w)/g
+    const message = error.message.replace(name, (key) => flags.get(key) ?? key)
+    throw new AthanorError(error.code, message, { cause: error })
   }
 }
 
