@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { errorCode, toStorageError } from '../atomic.js'
+import { splitLines } from '../lines.js'
 
 /** An append-only `metrics.jsonl`: one JSON object per line. */
 export interface MetricsLog {
@@ -21,7 +22,6 @@ export interface MetricsRepair {
   readonly torn: boolean
 }
 
-const LINE_END = 0x0a
 const CHUNK_BYTES = 1 << 18
 
 /** Where a run goes on: the newest checkpoint's step, or -1 to begin anew, and how long the log was when it was saved. */
@@ -87,12 +87,11 @@ async function repairTail(
     let kept: number | undefined
     let droppedLines = 0
     let end = 0
-    for await (const { bytes, start, complete } of readLines(handle)) {
-      end = start
+    for await (const { bytes, complete } of splitLines(bytesOf(handle))) {
       if (!complete) break
-      end += bytes.byteLength + 1
-      if (kept === undefined && (start >= most || stepOf(bytes) > step)) kept = start
+      if (kept === undefined && (end >= most || stepOf(bytes) > step)) kept = end
       if (kept !== undefined) droppedLines++
+      end += bytes.length + 1
     }
     kept ??= end
     if (kept < size) {
@@ -115,28 +114,14 @@ function stepOf(line: Uint8Array): number {
   return Number.NEGATIVE_INFINITY
 }
 
-/** The lines of a file with where they start; the last may lack its line end. */
-async function* readLines(
-  handle: FileHandle,
-): AsyncGenerator<{ bytes: Uint8Array; start: number; complete: boolean }> {
-  let rest = new Uint8Array(0)
-  let start = 0
-  const chunk = new Uint8Array(CHUNK_BYTES)
-  for (;;) {
-    const { bytesRead } = await handle.read(chunk, 0, chunk.byteLength, start + rest.byteLength)
-    if (bytesRead === 0) break
-    const bytes = new Uint8Array(rest.byteLength + bytesRead)
-    bytes.set(rest)
-    bytes.set(chunk.subarray(0, bytesRead), rest.byteLength)
-    let from = 0
-    for (let at = bytes.indexOf(LINE_END); at >= 0; at = bytes.indexOf(LINE_END, from)) {
-      yield { bytes: bytes.subarray(from, at), start: start + from, complete: true }
-      from = at + 1
-    }
-    start += from
-    rest = bytes.slice(from)
+/** The bytes of a file from its beginning; unlike a stream, this leaves the handle open. */
+async function* bytesOf(handle: FileHandle): AsyncGenerator<Buffer> {
+  for (let at = 0; ; ) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, at)
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
+    at += bytesRead
   }
-  if (rest.byteLength > 0) yield { bytes: rest, start, complete: false }
 }
 
 /** Reads a log back, for reports and plots: every line that is a JSON object, in order; a torn or damaged line is left out. */
@@ -148,7 +133,7 @@ export async function* readMetrics(path: string): AsyncGenerator<Record<string, 
     throw toStorageError(error, 'open', path)
   }
   try {
-    for await (const { bytes } of readLines(handle)) {
+    for await (const { bytes } of splitLines(bytesOf(handle))) {
       try {
         const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
         if (typeof value === 'object' && value !== null) yield value as Record<string, unknown>

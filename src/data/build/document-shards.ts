@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { createGunzip, gzip } from 'node:zlib'
 import { renameOver, syncDirectory, temporaryName, toStorageError, writeFully } from '../../atomic.js'
+import { splitLines } from '../../lines.js'
 import type { StoredDocument } from './batch.js'
 import type { DocumentShard } from './state.js'
 
@@ -87,17 +88,8 @@ export async function* readDocuments(path: string, signal?: AbortSignal): AsyncG
   try {
     const stream = path.endsWith('.gz') ? file.pipe(createGunzip()) : file
     file.on('error', (error) => stream.destroy(error))
-    // Not readline: to it, U+2028 inside a text would end the line.
-    let rest: Uint8Array = new Uint8Array(0)
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-      let start = 0
-      for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-        yield JSON.parse(bytes.toString('utf8', start, end)) as StoredDocument
-        start = end + 1
-      }
-      rest = bytes.subarray(start)
-    }
+    for await (const { bytes, complete } of splitLines(stream))
+      if (complete) yield JSON.parse(bytes.toString('utf8')) as StoredDocument
   } catch (error) {
     signal?.throwIfAborted()
     throw toStorageError(error, 'read', path)

@@ -5,6 +5,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { errorCode, toStorageError } from '../../atomic.js'
+import { splitLines } from '../../lines.js'
 import { DataError } from '../document.js'
 
 /** A record that was passed over. */
@@ -167,32 +168,21 @@ function* elements(text: string, broken: ReadonlySet<number>, path: string): Gen
 }
 
 async function* readLines(path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-  const parts: Buffer[] = []
-  let length = 0
+  const tooLong = () =>
+    new DataError(
+      'data-malformed',
+      `${path}: a line has more than ${MAX_RECORD_BYTES >> 20} MB; is it JSON Lines?`,
+    )
   try {
-    for await (const chunk of await openBytes(path)) {
+    const lines = splitLines(await openBytes(path), { bytes: MAX_RECORD_BYTES, error: tooLong })
+    for await (const { bytes } of lines) {
       signal?.throwIfAborted()
-      let from = 0
-      for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-        parts.push(chunk.subarray(from, end))
-        yield parts.length === 1 ? parts[0]! : Buffer.concat(parts)
-        parts.length = length = 0
-        from = end + 1
-      }
-      if (from < chunk.length) parts.push(chunk.subarray(from))
-      length += chunk.length - from
-      if (length > MAX_RECORD_BYTES) {
-        throw new DataError(
-          'data-malformed',
-          `${path}: a line has more than ${MAX_RECORD_BYTES >> 20} MB; is it JSON Lines?`,
-        )
-      }
+      yield bytes
     }
   } catch (error) {
     signal?.throwIfAborted()
     throw unreadable(path, error)
   }
-  if (parts.length > 0) yield Buffer.concat(parts)
 }
 
 async function openBytes(path: string): Promise<AsyncIterable<Buffer>> {
