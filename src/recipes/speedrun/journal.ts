@@ -26,7 +26,8 @@ export interface Journal {
 }
 
 /**
- * Opens `speedrun.json` of a folder, or makes it. A run that is there keeps its plan; one named differently is an error.
+ * Opens `speedrun.json` of a folder, or makes it. A run that is there keeps its plan, to which experiments may be added;
+ * one named differently is an error.
  * @throws RecipeError where there is one already and `resume` is 'never', none and it is 'must', or its plan is another
  */
 export async function openJournal(
@@ -46,17 +47,22 @@ export async function openJournal(
       'recipe/missing',
       `${dir} holds no speedrun to go on with; check the path, or start one without --resume`,
     )
-  if (saved && named && JSON.stringify(saved.plan) !== JSON.stringify(asked)) {
+  const same = (plan: SpeedrunPlan) => JSON.stringify([plan.preset, plan.corpus, plan.seed])
+  if (saved && named && same(saved.plan) !== same(asked)) {
     throw new RecipeError(
       'recipe/plan',
       `the speedrun in ${dir} was started with other settings (${JSON.stringify(saved.plan)}); go on with it without naming any, or choose another folder`,
     )
   }
-  const plan = saved?.plan ?? asked
+  // Experiments may be asked for later.
+  const { ablations, larger } = asked
+  const plan = saved
+    ? { ...saved.plan, ablations: saved.plan.ablations || ablations, larger: saved.plan.larger || larger }
+    : asked
   const contents: Contents = { plan, done: { ...saved?.done } }
   const write = () => writeFileAtomic(path, `${JSON.stringify(contents, null, 2)}\n`)
   await makeDirectory(dir)
-  if (!saved) await write()
+  if (JSON.stringify(saved?.plan) !== JSON.stringify(plan)) await write()
   return {
     plan,
     once: async <T>(part: string, work: () => Promise<T>) => {

@@ -82,7 +82,6 @@ describe('the speedrun', () => {
       out: broken,
       preset: micro,
       corpus: [corpus],
-      larger: true,
       threads: 1,
       resume: 'auto' as const,
     }
@@ -97,7 +96,8 @@ describe('the speedrun', () => {
     await stopAt((event) => event.type === 'progress' && event.label === 'answering' && event.done > 20)
     await stopAt((event) => event.type === 'metrics' && 'objective/kl' in event.metrics)
     await appendFile(join(broken, 'ppo-gold.jsonl'), '{"step": 1, "kl"')
-    const resumed = await speedrun(options)
+    // An experiment may be added to a run.
+    const resumed = await speedrun({ ...options, larger: true })
     expect(resumed.finished).toBe(true)
     for (const file of [
       'data/sft.jsonl',

@@ -234,7 +234,7 @@ function planOf({ preset, corpus, seed, ablations, larger }: SpeedrunOptions): {
     ablations: ablations ?? sizes.ablations,
     larger: larger ?? false,
   }
-  return { plan, named: [preset, corpus, seed, ablations, larger].some((given) => given !== undefined) }
+  return { plan, named: [preset, corpus, seed].some((given) => given !== undefined) }
 }
 
 function secondsOf({ times }: Journal): number {
