@@ -173,7 +173,7 @@ async function train(stage: StageRun<GrpoRecipe>, options: GrpoOptions): Promise
     await speed.pause(async () => {
       if (recipe.sampleEvery > 0 && (step % recipe.sampleEvery === 0 || step === recipe.steps)) {
         const [prompt, text] = [round.report.prompts[0]!.messages.at(-1)!.content, round.report.answers[0]!]
-        onEvent({ type: 'sample', step, prompt, text })
+        onEvent({ type: 'sample', step, prompt: `${prompt}\n`, text })
       }
       if (step % recipe.checkpointEvery === 0 && step < recipe.steps) await save()
     })

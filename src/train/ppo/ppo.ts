@@ -287,7 +287,7 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
       if (recipe.sampleEvery > 0 && (step % recipe.sampleEvery === 0 || step === recipe.steps)) {
         const { messages } = experience.prompts[0]!.prompt
         const text = experience.answers[0]!.text
-        onEvent({ type: 'sample', step, prompt: messages.at(-1)!.content, text })
+        onEvent({ type: 'sample', step, prompt: `${messages.at(-1)!.content}\n`, text })
       }
       if (step % recipe.checkpointEvery === 0 && step < recipe.steps) await save()
     })
