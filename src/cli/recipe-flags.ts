@@ -61,6 +61,7 @@ const derivedFlags = {
   },
   beta1: { flag: '--beta1 <x>', help: 'AdamW: decay of the mean', parse: beta },
   beta2: { flag: '--beta2 <x>', help: 'AdamW: decay of the square', parse: beta },
+  epsilon: { flag: '--epsilon <x>', help: 'AdamW: added to the root of the square', parse: rate },
   weightDecay: { flag: '--weight-decay <x>', help: 'decoupled weight decay', parse: decimal({ min: 0 }) },
   gradClip: {
     flag: '--grad-clip <x>',
