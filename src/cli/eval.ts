@@ -22,8 +22,8 @@ export function addEval(program: Command, context: Context): void {
   const verb = addVerb(program, 'eval', 'measure a model')
   addEvalTasks(verb, context)
   addVerb(verb, 'perplexity', 'measure how well a model predicts a text', [
-    'athanor eval perplexity --model runs/start --data held-out.txt',
-    'athanor eval perplexity --model runs/start --data held-out.txt --json',
+    'athanor eval perplexity --model runs/start/base --data held-out.txt',
+    'athanor eval perplexity --model runs/start/base --data held-out.txt --json',
   ])
     .requiredOption(
       '--model <dir>',

@@ -26,7 +26,7 @@ interface Flags {
 
 export function addGenerate(program: Command, context: Context): void {
   addVerb(program, 'generate', 'let a model go on with a text', [
-    "athanor generate --model runs/start --prompt 'The capital of France'",
+    "athanor generate --model runs/start/base --prompt 'The capital of France'",
     'athanor generate --model DIR --prompt-tokens 1 --max-tokens 200 --temperature 0 --json',
   ])
     .requiredOption(

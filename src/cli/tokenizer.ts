@@ -26,9 +26,9 @@ export function addTokenizer(program: Command, context: Context): void {
     .option('--json', 'print the result as JSON')
     .action((flags: TrainFlags) => trainVerb(context, flags))
   addVerb(verb, 'encode', 'turn text into token ids', [
-    "athanor tokenizer encode --tokenizer runs/start --text 'Hello, world'",
-    'athanor tokenizer encode --tokenizer runs/start --file a.txt --json',
-    'echo hello | athanor tokenizer encode --tokenizer runs/start',
+    "athanor tokenizer encode --tokenizer runs/start/base --text 'Hello, world'",
+    'athanor tokenizer encode --tokenizer runs/start/base --file a.txt --json',
+    'echo hello | athanor tokenizer encode --tokenizer runs/start/base',
   ])
     .requiredOption('--tokenizer <dir>', 'a folder with tokenizer.json, such as a run folder', text)
     .option('--text <text>', 'the text')
@@ -36,8 +36,8 @@ export function addTokenizer(program: Command, context: Context): void {
     .option('--json', 'print { "tokens": [...] }')
     .action((flags: EncodeFlags) => encodeVerb(context, flags))
   addVerb(verb, 'decode', 'turn token ids into text', [
-    'athanor tokenizer decode --tokenizer runs/start --tokens 72,101,108',
-    "athanor tokenizer encode --tokenizer runs/start --text 'Hello' | athanor tokenizer decode --tokenizer runs/start",
+    'athanor tokenizer decode --tokenizer runs/start/base --tokens 72,101,108',
+    "athanor tokenizer encode --tokenizer runs/start/base --text 'Hello' | athanor tokenizer decode --tokenizer runs/start/base",
   ])
     .requiredOption('--tokenizer <dir>', 'a folder with tokenizer.json, such as a run folder', text)
     .option('--tokens <ids>', 'the ids: 1,2,3 (default: standard input)', integerList({ min: 0 }))

@@ -37,7 +37,7 @@ const nanogptChar: RecipeInput = {
 const list: readonly Preset[] = [
   {
     name: 'start',
-    summary: 'what npm start trains: a few million parameters on the World Factbook in minutes on two cores',
+    summary: 'a few million parameters on any text, in minutes on two cores',
     recipe: {
       nLayer: 4,
       nHead: 4,
