@@ -37,7 +37,7 @@ export type SpeedrunPlan = z.output<typeof planSchema>
 
 const shape = { nLayer: 4, nHead: 4, width: 128, contextLength: 256, tokenizer: 'bpe:2048' } as const
 
-/** PPO with one detail changed, and what that teaches. */
+/** PPO with its details changed, and what to look at; what it shows is for the run's numbers to say. */
 export interface Ablation {
   readonly name: string
   readonly lesson: string
@@ -48,13 +48,12 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     name: 'no-kl',
     lesson:
-      'without the KL penalty and its limit the policy goes where the reward model is wrong: its score rises and the gold score does not follow',
+      'without the KL penalty and its limit: nothing keeps the policy where the reward model can be trusted',
     overrides: () => ({ klCoefficient: 0, klLimit: undefined }),
   },
   {
     name: 'reward-hacking',
-    lesson:
-      'and at three times the rate it gets far: the reward model likes ever more what the gold judge likes ever less',
+    lesson: 'the same at three times the rate, which gets further: compare what rises with what falls',
     overrides: ({ learningRate = 1e-4 }) => ({
       klCoefficient: 0,
       klLimit: undefined,
@@ -63,7 +62,7 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     name: 'strong-kl',
-    lesson: 'a penalty ten times as strong keeps the policy near SFT: little is lost and little is won',
+    lesson: 'a penalty ten times as strong: how much is left to win so near to SFT',
     overrides: ({ klCoefficient = 0.05 }) => ({ klCoefficient: 10 * klCoefficient }),
   },
   {
