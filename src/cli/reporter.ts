@@ -1,5 +1,6 @@
 /** Tells the user what a training stage reports: a live bar on a terminal, plain lines elsewhere; always on stderr. */
 import type { EvalEvent, MetricsEvent, OnEvent, StepEvent, TrainEvent } from '../train/events.js'
+import { eventFile } from './event-file.js'
 import { bytes, duration, grouped, printable, short, table } from './format.js'
 import type { Io } from './io.js'
 import { type Bar, createProgressLine } from './progress.js'
@@ -29,6 +30,7 @@ export function createReporter(
 ): Reporter {
   const line = createProgressLine(io, { live: !json })
   const isDue = createPace(io)
+  const record = eventFile(io)
 
   const show = (bar: Bar, total: number | undefined, text: () => string) => {
     if (line.isLive) line.draw(bar, bar.done === total)
@@ -36,6 +38,7 @@ export function createReporter(
   }
   let preparing = false
   const onEvent: OnEvent = (event) => {
+    record?.(event)
     // The bar of a preparation is done with when something else is reported; that of the steps stays through the whole run.
     if (preparing && event.type !== 'progress') line.clear()
     preparing = event.type === 'progress'

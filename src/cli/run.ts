@@ -9,6 +9,7 @@ import { addDistill } from './distill.js'
 import { addDpo } from './dpo.js'
 import { reportError } from './errors.js'
 import { addEval } from './eval.js'
+import { writeEnd } from './event-file.js'
 import { addGenerate } from './generate.js'
 import { addGrpo } from './grpo.js'
 import type { Io } from './io.js'
@@ -27,9 +28,12 @@ export async function run(argv: readonly string[], io: Io, functions: Library = 
   try {
     const program = createProgram({ io, library: functions })
     await program.parseAsync(withoutHelpOfNothing(program, argv), { from: 'user' })
+    writeEnd(io, 0)
     return 0
   } catch (error) {
-    return reportError(error, io)
+    const code = reportError(error, io)
+    writeEnd(io, code, error)
+    return code
   }
 }
 

@@ -1,7 +1,8 @@
 /** What a training stage reports while it works. The command line draws it; a server can stream it. */
 
 export type TrainEvent =
-  | { readonly type: 'message'; readonly text: string }
+  /** `part` where the message opens a part of a longer run, by the part's name. */
+  | { readonly type: 'message'; readonly text: string; readonly part?: string }
   | { readonly type: 'warning'; readonly text: string }
   /** Every setting the run uses, chosen or derived, in the order to print. */
   | { readonly type: 'settings'; readonly settings: Readonly<Record<string, string | number | boolean>> }

@@ -95,7 +95,7 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
   const part = <T>(name: string, title: string, work: () => Promise<T>) =>
     journal.once(name, () => {
       signal?.throwIfAborted()
-      onEvent({ type: 'message', text: title })
+      onEvent({ type: 'message', text: title, part: name })
       return work()
     })
 
