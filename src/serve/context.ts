@@ -1,0 +1,107 @@
+/** What every route is given: the engine, the store, the settings, the log and the clock. */
+import type { HttpBindings } from '@hono/node-server'
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Logger } from 'pino'
+import type { Engine } from '../infer/engine/types.js'
+import type { Store } from '../store/types.js'
+import type { ChatMessage } from '../text/index.js'
+import type { ServeConfig } from './config.js'
+import { fromZodError } from './errors.js'
+import type { Metrics } from './metrics.js'
+
+export type Scope = 'chat' | 'feedback' | 'admin'
+
+/** Who asks. Without keys, on loopback, it is the person at the machine: user `local` with every scope. */
+export interface Caller {
+  /** Id of the API key. */
+  readonly key?: string
+  readonly user: string
+  readonly scopes: readonly Scope[]
+}
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** Named prompt templates, as `preset` and `parameters` of a chat request call for them. */
+export interface PresetExpander {
+  /** The messages of the template, followed by those of the request. @throws ApiError where it does not exist or a parameter is wrong */
+  expand(
+    name: string,
+    parameters: Readonly<Record<string, unknown>>,
+    messages: readonly ChatMessage[],
+  ): Promise<ExpandedPreset>
+}
+
+export interface ExpandedPreset {
+  readonly messages: readonly ChatMessage[]
+  /** Sampling settings of the preset, for what the request leaves open. */
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+/** Passages of a collection for a question, as `collection` of a chat request calls for them. */
+export interface Grounding {
+  /** The messages with the passages put in, and what was put in. @throws ApiError where the collection does not exist */
+  ground(
+    collection: string,
+    messages: readonly ChatMessage[],
+    options: { readonly model: string; readonly signal: AbortSignal },
+  ): Promise<GroundedMessages>
+}
+
+export interface GroundedMessages {
+  readonly messages: readonly ChatMessage[]
+  readonly citations: readonly Citation[]
+  /** Said instead of asking the model, where nothing was found. */
+  readonly answer?: string
+}
+
+export interface Citation {
+  readonly index: number
+  readonly document: string
+  readonly title: string
+  readonly passage: string
+  readonly text: string
+  readonly score: number
+}
+
+export interface ServeContext {
+  readonly engine: Engine
+  readonly store: Store
+  readonly config: ServeConfig
+  readonly log: Logger
+  readonly clock: Clock
+  readonly metrics: Metrics
+  /** Of the package. */
+  readonly version: string
+  readonly presets?: PresetExpander
+  readonly grounding?: Grounding
+}
+
+export interface ServeEnv {
+  Bindings: Partial<HttpBindings>
+  Variables: {
+    requestId: string
+    /** With the request's id in every line. */
+    log: Logger
+    caller: Caller
+    /** Filled in by routes, for the line in the log and the metrics. */
+    facts: RequestFacts
+  }
+}
+
+export interface RequestFacts {
+  model?: string
+  promptTokens?: number
+  completionTokens?: number
+}
+
+/** A router whose validation errors have OpenAI's form. Every router starts with this. */
+export function createRouter(): OpenAPIHono<ServeEnv> {
+  return new OpenAPIHono<ServeEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw fromZodError(result.error)
+    },
+  })
+}
