@@ -31,7 +31,7 @@ export {
 } from './hub-tensor.js'
 export { type MetricsRepair, readMetrics } from './metrics-log.js'
 export { type OpenRunOptions, openRun, type RunDirectory, RunError } from './run-directory.js'
-export { RunLockedError } from './run-lock.js'
+export { processBirth, RunLockedError } from './run-lock.js'
 export {
   encodeSafetensors,
   parseSafetensors,

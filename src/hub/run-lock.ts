@@ -184,7 +184,7 @@ function identity(lock: LockRecord | 'garbage'): string {
 }
 
 /** When a process started, in a form that differs after a reboot; null where the system does not say (outside Linux). */
-async function processBirth(pid: number): Promise<string | null> {
+export async function processBirth(pid: number): Promise<string | null> {
   try {
     const [status, boot] = await Promise.all([
       readFile(`/proc/${pid}/stat`, 'utf8'),

@@ -9,38 +9,48 @@ const size = z.number().int().positive()
 const count = z.number().int().nonnegative()
 
 export const recipeSchema = z.strictObject({
-  /** 'gpt2': learned positions, LayerNorm, GELU. 'athanor': rotary positions, RMSNorm, normalised queries and keys, squared ReLU. */
-  architecture: z.enum(['gpt2', 'athanor']).default('athanor'),
-  nLayer: size,
-  nHead: size,
-  /** Heads of keys and values; default nHead. */
-  nKvHead: size.optional(),
-  width: size,
-  contextLength: size,
-  bias: z.boolean().default(false),
-  tied: z.boolean().default(true),
-  dropout: z.number().min(0).max(0.9).default(0),
-  /** 'char', 'bpe:N', or a folder with a tokenizer.json. */
-  tokenizer: z.string().min(1).default('bpe:4096'),
-  /** Sequences of one forward and backward pass. */
-  batchSize: size,
-  /** Passes whose gradients are averaged for one step. */
-  accumulation: size.default(1),
-  steps: size,
+  architecture: z
+    .enum(['gpt2', 'athanor'])
+    .default('athanor')
+    .describe(
+      'gpt2: learned positions, LayerNorm, GELU; athanor: rotary positions, RMSNorm, normalised queries and keys, squared ReLU',
+    ),
+  nLayer: size.describe('transformer blocks'),
+  nHead: size.describe('attention heads'),
+  nKvHead: size.optional().describe('heads of keys and values (default: those of attention)'),
+  width: size.describe('size of the residual stream'),
+  contextLength: size.describe('tokens the model sees at once'),
+  bias: z.boolean().default(false).describe('biases in linear layers and norms'),
+  tied: z.boolean().default(true).describe('one matrix for embedding and output'),
+  dropout: z.number().min(0).max(0.9).default(0).describe('part of the activations dropped'),
+  tokenizer: z
+    .string()
+    .min(1)
+    .default('bpe:4096')
+    .describe('char, bpe:N (a vocabulary of N), or a folder with tokenizer.json'),
+  batchSize: size.describe('sequences of one forward and backward pass'),
+  accumulation: size.default(1).describe('passes whose gradients are averaged for one step'),
+  steps: size.describe('optimizer steps'),
   ...optimization,
-  /** What is kept from training to measure on: whole documents, or the end of the text. 'auto': documents if there are ten. */
-  heldOut: z.enum(['auto', 'documents', 'tail']).default('auto'),
-  heldOutFraction: z.number().gt(0).max(0.5).default(0.1),
-  /** 'random' windows as in nanoGPT, or each window once an epoch. */
-  order: z.enum(['random', 'shuffle']).default('shuffle'),
-  /** Steps between measurements on held-out data; 0 for only at the end. */
-  evalEvery: count.default(250),
-  /** Held-out tokens that a measurement in between uses; the last one uses all. */
-  evalTokens: size.default(65_536),
-  checkpointEvery: size.default(500),
-  logEvery: size.default(10),
-  sampleEvery: count.default(0),
-  seed: z.number().int().nonnegative().default(1337),
+  heldOut: z
+    .enum(['auto', 'documents', 'tail'])
+    .default('auto')
+    .describe(
+      'what is kept to measure on: whole documents, or the end of the text; auto: documents if there are ten',
+    ),
+  heldOutFraction: z.number().gt(0).max(0.5).default(0.1).describe('part kept to measure on'),
+  order: z
+    .enum(['random', 'shuffle'])
+    .default('shuffle')
+    .describe('random windows as in nanoGPT, or each window once an epoch: shuffle'),
+  evalEvery: count.default(250).describe('steps between measurements on held-out data; 0: at the end'),
+  evalTokens: size
+    .default(65_536)
+    .describe('held-out tokens of a measurement in between; the last one uses all'),
+  checkpointEvery: size.default(500).describe('steps between checkpoints'),
+  logEvery: size.default(10).describe('steps between lines of metrics.jsonl'),
+  sampleEvery: count.default(0).describe('steps between samples; 0: none in between'),
+  seed: z.number().int().nonnegative().default(1337).describe('decides everything random'),
 })
 
 export type Recipe = z.output<typeof recipeSchema>
