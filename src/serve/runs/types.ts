@@ -29,6 +29,8 @@ export interface Job {
   readonly args: readonly string[]
   /** Arguments after the verb that go on with it. */
   readonly resumeArgs: readonly string[]
+  /** A file or folder in the run's folder without which there is nothing to go on with. Default: `checkpoints`. */
+  readonly resumeWhen?: string
   /** What the user chose, to show. */
   readonly settings?: Readonly<Record<string, unknown>>
   /** Paths in the workspace by role, to show: what the run came from. */
