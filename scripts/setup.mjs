@@ -1,8 +1,9 @@
-// Makes a clone ready to run: installs the dependencies when they are missing or out of date and compiles src/ to dist/
-// when a source file has changed. Plain JavaScript: it runs before anything is installed.
+// Makes a clone ready to run: installs the dependencies when they are missing or out of date, compiles src/ to dist/ and
+// builds studio/ to dist/studio/, each when a file of its own has changed. Plain JavaScript: it runs before anything is
+// installed.
 //
 //     node scripts/setup.mjs           installs
-//     node scripts/setup.mjs --build   installs and compiles
+//     node scripts/setup.mjs --build   installs, compiles and builds
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -21,19 +22,46 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, 'dist')
-/** Holds the signature of the sources that dist/ was compiled from. */
-const stamp = join(dist, '.built')
 /** Names the process that is setting up; only one does at a time. */
 const lock = join(dist, '.setup-lock')
+
+/** What is made from the sources: the library with its command line, and the web app. */
+const parts = [
+  {
+    message: 'compiling …',
+    inputs: ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'src'],
+    result: join(dist, 'cli', 'main.js'),
+    /** Holds the signature of the inputs that the result was made from. */
+    stamp: join(dist, '.built'),
+    // --incremental false: what dist/ holds never depends on what some other compilation left behind.
+    command: [
+      join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+      ...['-p', join(root, 'tsconfig.build.json'), '--incremental', 'false', '--tsBuildInfoFile', 'null'],
+    ],
+    failed: 'the sources do not compile; the lines above say why.',
+  },
+  {
+    message: 'building the studio …',
+    inputs: ['package-lock.json', 'studio'],
+    result: join(dist, 'studio', 'index.html'),
+    stamp: join(dist, '.built-studio'),
+    command: [
+      join(root, 'node_modules', 'vite', 'bin', 'vite.js'),
+      ...['build', '--config', join(root, 'studio', 'vite.config.ts'), '--logLevel', 'warn'],
+    ],
+    failed: 'the studio does not build; the lines above say why.',
+  },
+]
 
 /** Installs and builds what is missing. Does nothing, quickly, when everything is up to date. */
 export function setUp({ build = true } = {}) {
   checkNode()
-  const isReady = () => isInstalled() && (!build || isBuilt())
+  const isReady = () => isInstalled() && (!build || parts.every(isBuilt))
   if (isReady()) return
   withLock(() => {
     if (!isInstalled()) install()
-    if (build && !isBuilt()) compile()
+    if (!build) return
+    for (const part of parts) if (!isBuilt(part)) make(part)
   })
 }
 
@@ -86,43 +114,37 @@ function install() {
   })
 }
 
-function compile() {
-  say('compiling …')
+function make({ message, inputs, command, failed, stamp }) {
+  say(message)
   // Taken before, so that a file that changes meanwhile is compiled again next time.
-  const signature = sourceSignature()
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const project = join(root, 'tsconfig.build.json')
-  // --incremental false: what dist/ holds never depends on what some other compilation left behind.
-  run(process.execPath, [tsc, '-p', project, '--incremental', 'false', '--tsBuildInfoFile', 'null'], {
-    failed: 'the sources do not compile; the lines above say why.',
-  })
+  const signature = signatureOf(inputs)
+  run(process.execPath, command, { failed })
   writeFileSync(stamp, signature)
 }
 
-function isBuilt() {
-  if (!existsSync(join(dist, 'cli', 'main.js'))) return false
+function isBuilt({ inputs, result, stamp }) {
+  if (!existsSync(result)) return false
   try {
-    return readFileSync(stamp, 'utf8') === sourceSignature()
+    return readFileSync(stamp, 'utf8') === signatureOf(inputs)
   } catch {
     return false
   }
 }
 
-/** Changes whenever a file that the compiler reads is added, removed or written. */
-function sourceSignature() {
+/** Changes whenever a file that goes into a part is added, removed or written. */
+function signatureOf(inputs) {
   const hash = createHash('sha256')
-  const configs = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) =>
-    join(root, name),
-  )
-  for (const path of [...configs, ...files(join(root, 'src'))]) {
+  for (const path of inputs.flatMap((name) => files(join(root, name)))) {
     const { size, mtimeMs } = statSync(path)
     hash.update(`${path}\0${size}\0${mtimeMs}\0`)
   }
   return hash.digest('hex')
 }
 
-function files(folder) {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
+/** The path itself, or all files below it. */
+function files(path) {
+  if (!statSync(path).isDirectory()) return [path]
+  return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()

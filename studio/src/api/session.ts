@@ -1,0 +1,109 @@
+/** What the server is and can do right now; asked again while something is about to change. */
+import { createStore, useStore } from '../lib/store.js'
+import { ApiError, api } from './client.js'
+import { apiKey } from './key.js'
+
+export interface SessionModel {
+  /** The name that requests use. */
+  readonly id: string
+  readonly kind?: 'decoder' | 'reward'
+  readonly state?: 'idle' | 'loading' | 'ready' | 'failed'
+  readonly error?: string
+  readonly version?: string
+  readonly parameters?: number
+  readonly contextLength?: number
+}
+
+/** The speedrun that `npm start` began. */
+export interface StartState {
+  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'stopped'
+  readonly stage?: string
+  /** Of the whole, 0 to 1. */
+  readonly progress?: number
+  readonly secondsLeft?: number
+  readonly run?: string
+  readonly message?: string
+}
+
+export interface Session {
+  readonly version: string
+  readonly locale?: string
+  readonly authRequired: boolean
+  readonly scopes: readonly string[]
+  readonly models: readonly SessionModel[]
+  /** The name of the model that chat uses unless told otherwise. */
+  readonly live?: string | null
+  readonly start?: StartState | null
+}
+
+export interface SessionState {
+  readonly session?: Session
+  readonly error?: ApiError
+}
+
+export const sessionState = createStore<SessionState>({})
+
+let timer: ReturnType<typeof setTimeout> | undefined
+let asking: Promise<void> | undefined
+
+const isBusy = (session: Session | undefined) =>
+  !session ||
+  chatModels(session).length === 0 ||
+  session.start?.state === 'running' ||
+  session.start?.state === 'waiting'
+
+/** Asks the server again, now. */
+export function refreshSession(): Promise<void> {
+  asking ??= ask().finally(() => {
+    asking = undefined
+  })
+  return asking
+}
+
+async function ask(): Promise<void> {
+  clearTimeout(timer)
+  try {
+    const session = normalise(await api.get<Session>('api/session'))
+    const old = sessionState.get()
+    // The same answer again draws nothing again.
+    if (old.error || JSON.stringify(old.session) !== JSON.stringify(session)) sessionState.set({ session })
+  } catch (error) {
+    const problem = error instanceof ApiError ? error : new ApiError(String(error), 0)
+    sessionState.set((old) => ({ ...old, error: problem }))
+  }
+  const wait = isBusy(sessionState.get().session) || sessionState.get().error ? 2_000 : 20_000
+  timer = setTimeout(() => {
+    if (document.visibilityState === 'visible') void refreshSession()
+  }, wait)
+}
+
+/** Models may come as plain names. */
+function normalise(session: Session): Session {
+  const models = (session.models ?? []).map((model: SessionModel | string) =>
+    typeof model === 'string' ? { id: model } : model,
+  )
+  return { ...session, models, scopes: session.scopes ?? [] }
+}
+
+/** Starts asking; called once by the page. */
+export function watchSession(): void {
+  void refreshSession()
+  apiKey.subscribe(() => void refreshSession())
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') void refreshSession()
+  })
+}
+
+/** The models that can be talked to; one that is idle loads when it is asked. */
+export function chatModels(session: Session | undefined): readonly SessionModel[] {
+  return (session?.models ?? []).filter((model) => model.kind !== 'reward' && model.state !== 'failed')
+}
+
+export function useSession(): SessionState {
+  return useStore(sessionState)
+}
+
+/** Whether the caller may do this; without keys everybody may do everything. */
+export function hasScope(session: Session | undefined, scope: 'chat' | 'feedback' | 'admin'): boolean {
+  return !session?.authRequired || session.scopes.includes(scope) || session.scopes.includes('admin')
+}

@@ -1,0 +1,31 @@
+/** The speedrun that `npm start` began, in one line on every page but the one that shows it in full. */
+import { useSession } from './api/session.js'
+import { Icon } from './components/icon.js'
+import { Progress } from './components/states.js'
+import { useFormats, useT } from './i18n/index.js'
+import { href } from './router.js'
+
+export function StartBanner({ page }: { readonly page: string }) {
+  const t = useT()
+  const format = useFormats()
+  const { session, error } = useSession()
+  const start = session?.start
+  if (error?.status === 0)
+    return (
+      <div className="banner banner-bad" role="alert">
+        <Icon name="warning" />
+        <span>{t('error.network')}</span>
+      </div>
+    )
+  if (start?.state !== 'running' || page === 'train' || (page === 'chat' && session?.models.length === 0))
+    return null
+  return (
+    <div className="banner">
+      <Icon name="train" />
+      <span>{start.stage ? t('start.stage', { stage: start.stage }) : t('start.running')}</span>
+      <Progress label={t('start.progress')} value={start.progress} />
+      {start.progress !== undefined && <span>{format.percent(start.progress)}</span>}
+      <a href={href('train')}>{t('start.watch')}</a>
+    </div>
+  )
+}
