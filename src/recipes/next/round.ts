@@ -1,0 +1,707 @@
+/**
+ * The loop that learns from people: what they said since the last round makes the next version, and the next version answers them
+ * only where it is better.
+ *
+ *     feedback -> cleaned, weighed -> comparisons, demonstrations -> SFT -> reward model -> PPO -> candidate
+ *     candidate against live version, on questions kept from training and on the guards -> promoted, or kept with the reason
+ *
+ * Every part is done once and written down (`journal.json`): a round that was stopped, by whatever, goes on where it was.
+ */
+import { readFile, rm } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { makeDirectory, writeFileAtomic } from '../../atomic.js'
+import type { Estimate } from '../../eval/index.js'
+import { type LanguageModel, loadModel, loadRewardModel } from '../../infer/index.js'
+import { Rng } from '../../rng.js'
+import {
+  type Feedback,
+  type JsonObject,
+  type ModelVersion,
+  type Round,
+  type Store,
+  StoreError,
+} from '../../store/index.js'
+import type { ChatMessage } from '../../text/index.js'
+import { type OnEvent, ppo, type RewardResult, reward, sft, withChatTokens } from '../../train/index.js'
+import { RecipeError } from '../errors.js'
+import { answerPrompts } from '../speedrun/answers.js'
+import { checkGuards, decide, type GuardValues } from './decide.js'
+import {
+  type Gathered,
+  type GatheredCounts,
+  gather,
+  preferenceLines,
+  type Shortage,
+  shortages,
+  voteOf,
+} from './gather.js'
+import { openRoundJournal, type RoundJournal } from './journal.js'
+import { type Examined, examine, leaning, likelihoods, margins, preference, rewardScores } from './measure.js'
+import {
+  exists,
+  findReplay,
+  heldOutTexts,
+  type Replay,
+  replayPrompts,
+  replayRankings,
+  replaySuites,
+} from './replay.js'
+import { type RoundReport, roundMarkdown } from './report.js'
+import { type RoundPreset, type RoundSettings, roundPresets, roundSchema } from './settings.js'
+import { questionKey, type Vote } from './votes.js'
+
+/** What of the store a round needs. */
+export type RoundStore = Pick<Store, 'feedback' | 'rounds' | 'models'>
+
+export interface NextRoundOptions {
+  readonly store: RoundStore
+  /** Name of a model in the store, or a model folder, which is made the first version of a name where it is new. */
+  readonly model: string
+  /** The name of a model given as a folder. Default: the folder's. */
+  readonly name?: string
+  /** Folder of the round: data, runs of the stages, the candidate, `round.md` and `round.json`. */
+  readonly out: string
+  /** Folder of a speedrun (or of its data): what is learnt again, and measured on. */
+  readonly replay?: string
+  /** 'tiny' (default), 'small', 'base', or sizes of one's own. */
+  readonly preset?: string | RoundPreset
+  readonly settings?: Parameters<typeof roundSchema.parse>[0]
+  /** Give up a round of the same model that was never finished. */
+  readonly abandon?: boolean
+  /** The engine's name for the weights in a folder; see `ModelVersion.version`. */
+  readonly versionOf: (dir: string) => Promise<string>
+  readonly threads?: number
+  readonly signal?: AbortSignal
+  readonly onEvent?: OnEvent
+  /** Who asked for the round. */
+  readonly user?: string
+}
+
+export type RoundOutcome =
+  /** There is not enough to learn from yet; nothing was used up. */
+  | { readonly outcome: 'too-little'; readonly counts: GatheredCounts; readonly missing: readonly Shortage[] }
+  | {
+      readonly outcome: 'promoted' | 'rejected'
+      readonly dir: string
+      readonly candidate: string
+      readonly report: RoundReport
+    }
+  /** The signal stopped it; the same call goes on. */
+  | { readonly outcome: 'stopped'; readonly dir: string }
+
+/** What there is to learn from, without learning from it: nothing is written, to the store or elsewhere. */
+export async function previewRound({
+  store,
+  model,
+  settings,
+}: Pick<NextRoundOptions, 'store' | 'model' | 'settings'>): Promise<{
+  counts: GatheredCounts
+  missing: readonly Shortage[]
+  needed: RoundSettings['minimum']
+}> {
+  const parsed = parseSettings(settings)
+  const gathered = gather((await unusedFeedback(store, model)).map(voteOf), parsed)
+  return {
+    counts: gathered.counts,
+    missing: shortages(gathered, parsed.minimum, parsed.heldOut),
+    needed: parsed.minimum,
+  }
+}
+
+/**
+ * Runs a round, or goes on with it.
+ * @throws RecipeError, StoreError, TrainError, DataError, RunError, StorageError
+ */
+export async function nextRound(options: NextRoundOptions): Promise<RoundOutcome> {
+  const dir = resolve(options.out)
+  const settings = parseSettings(options.settings)
+  const preset =
+    typeof options.preset === 'object' ? options.preset : findRoundPreset(options.preset ?? 'tiny')
+  const replay = options.replay === undefined ? undefined : await findReplay(options.replay)
+  const live = await liveVersion(options)
+  const known = await findRound(options.store, live.model, dir)
+  if (!known || known.state === 'running') await refuseOthers(options, live.model, dir)
+  if (!known && !(await exists(join(dir, 'journal.json')))) {
+    // Before anything is written: is it worth it?
+    const feedback = await unusedFeedback(options.store, live.model)
+    const gathered = gather(feedback.map(voteOf), settings)
+    const missing = shortages(gathered, settings.minimum, settings.heldOut)
+    if (missing.length > 0) return { outcome: 'too-little', counts: gathered.counts, missing }
+  }
+  const journal = await openRoundJournal(dir, {
+    model: live.model,
+    preset: preset.name,
+    replay: replay?.dir ?? null,
+    settings,
+  })
+  try {
+    return await run({ ...options, dir, settings, preset, replay }, journal, live)
+  } catch (error) {
+    if (options.signal?.aborted) return { outcome: 'stopped', dir }
+    const round = await findRound(options.store, live.model, dir)
+    if (round)
+      await options.store.rounds.update(round.id, {
+        error: error instanceof Error ? error.message : String(error),
+      })
+    throw error
+  }
+}
+
+interface Plan extends Omit<NextRoundOptions, 'settings' | 'preset' | 'replay'> {
+  readonly dir: string
+  readonly settings: RoundSettings
+  readonly preset: RoundPreset
+  readonly replay: Replay | undefined
+}
+
+async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Promise<RoundOutcome> {
+  const { store, dir, settings, preset, signal, onEvent = () => {} } = plan
+  const { seed, level } = settings
+  const replay: Partial<Replay> = plan.replay ?? {}
+  const root = Rng.seed(seed).fork('round')
+  const at = (...parts: string[]) => join(dir, ...parts)
+  const machine = plan.threads === undefined ? {} : { threads: plan.threads }
+  const stage = { ...machine, ...(signal ? { signal } : {}), onEvent, resume: 'auto' as const }
+  const part = <T>(name: string, title: string, work: () => Promise<T>) =>
+    journal.once(name, () => {
+      signal?.throwIfAborted()
+      if (title !== '') onEvent({ type: 'message', text: title })
+      return work()
+    })
+  /** A part whose result is too long for the journal. */
+  const stored = async <T>(name: string, title: string, work: () => Promise<T>): Promise<T> => {
+    const file = at('data', `${name}.json`)
+    await part(name, title, async () => writeFileAtomic(file, JSON.stringify(await work())))
+    return JSON.parse(await readFile(file, 'utf8')) as T
+  }
+  const progress = (label: string) => ({
+    signal,
+    onProgress: (done: number, total: number) =>
+      onEvent({ type: 'progress', label, done, total, unit: 'answers' }),
+  })
+  const using = <T>(folder: string, work: (model: LanguageModel) => Promise<T>) =>
+    withModel(async () => withChatTokens(await loadModel(folder, machine)), work)
+  const write = (file: string, lines: readonly string[]) =>
+    writeFileAtomic(at('data', file), lines.map((line) => `${line}\n`).join(''))
+
+  await makeDirectory(at('data'))
+
+  // ---- what people said ----
+  const live = await part('live', '', async () => liveNow)
+  const round = await part('round', '', async () => {
+    const before = await findRound(store, live.model, dir)
+    return (
+      before ??
+      store.rounds.create({
+        model: live.model,
+        from: live.version,
+        result: { dir },
+        ...(plan.user ? { user: plan.user } : {}),
+      })
+    )
+  })
+  // From here on the round's feedback is what it is, whatever else people say meanwhile.
+  const votes = await stored<Vote[]>('votes', '1/6 what people said', async () =>
+    (await unusedFeedback(store, live.model)).map(voteOf),
+  )
+  const lonely = gather(votes, settings).lonely
+  const fresh = await stored<string[][]>(
+    'fresh',
+    lonely.length === 0 ? '' : 'fresh answers beside single thumbs',
+    async () =>
+      lonely.length === 0
+        ? []
+        : using(live.dir, (model) =>
+            answerPrompts(model, promptsOf(lonely), {
+              samples: preset.freshAnswers,
+              temperature: 1,
+              maxTokens: preset.maxTokens,
+              seed: root.fork('fresh').uint32(),
+              ...progress('answering beside thumbs'),
+            }),
+          ),
+  )
+  const gathered = gather(votes, settings, fresh)
+  const missing = shortages(gathered, settings.minimum, settings.heldOut)
+  if (missing.length > 0) {
+    // Thumbs whose fresh neighbours were the same answer again: the feedback is left for another time.
+    await store.rounds.update(round.id, {
+      state: 'too-little',
+      counts: gathered.counts as unknown as JsonObject,
+      ended: Date.now(),
+    })
+    await rm(at('journal.json'))
+    return { outcome: 'too-little', counts: gathered.counts, missing }
+  }
+  const earlier = await part('earlier', '', () => earlierRounds(store, live.model, round.id))
+
+  // ---- data ----
+  const data = await part('data', '2/6 data: this round’s, and earlier ones again', async () => {
+    const rankings = await replayRankings(
+      replay,
+      Math.round(preset.replay.rankingsPerComparison * gathered.train.length),
+      root.fork('rankings'),
+    )
+    await write('preferences.jsonl', preferenceLines(gathered.train))
+    await write('preferences-heldout.jsonl', preferenceLines(gathered.heldOut))
+    await write(
+      'replay-rankings.jsonl',
+      rankings.map((ranking) => JSON.stringify(ranking)),
+    )
+    await write('corrections.jsonl', gathered.demonstrations.map(demonstrationLine))
+    await write(
+      'dropped.jsonl',
+      gathered.drops.map((drop) => JSON.stringify(drop)),
+    )
+    const asked = distinctPrompts(gathered.train.map(({ prompt }) => prompt))
+    const before = await replayPrompts(replay, preset.replay.prompts, root.fork('prompts'))
+    const prompts = [
+      ...asked.map((messages) => ({ messages })),
+      ...before.map(({ messages }) => ({ messages })),
+    ]
+    await write(
+      'prompts.jsonl',
+      prompts.map((prompt) => JSON.stringify(prompt)),
+    )
+    return { rankings: rankings.length, prompts: prompts.length, replayed: before.length }
+  })
+  const corrections = gathered.demonstrations.length
+  const own = await part(
+    'own',
+    corrections === 0 ? '' : 'the live version’s own answers, so that it stays what it is',
+    async () => {
+      if (corrections === 0) return 0
+      const count = Math.round(preset.replay.answersPerCorrection * corrections)
+      const some = await replayPrompts(replay, count, root.fork('own'))
+      const prompts =
+        some.length > 0
+          ? some.map(({ messages }) => messages)
+          : distinctPrompts(promptsOf(votes)).slice(0, count)
+      const answers = await using(live.dir, (model) =>
+        answerPrompts(model, prompts, {
+          temperature: 0,
+          maxTokens: preset.maxTokens,
+          ...progress('answering as before'),
+        }),
+      )
+      const lines = prompts.flatMap((prompt, i) =>
+        answers[i]![0]! === '' ? [] : [demonstrationLine({ prompt, answer: answers[i]![0]! })],
+      )
+      await write('own-answers.jsonl', lines)
+      return lines.length
+    },
+  )
+
+  // ---- training ----
+  const preferences = [at('data', 'preferences.jsonl'), ...earlier.preferences]
+  const kept = [at('data', 'preferences-heldout.jsonl'), ...earlier.heldOut]
+  const demonstrations =
+    replay.demonstrations === undefined ? {} : { demonstrations: [replay.demonstrations] }
+  const lastReward = earlier.reward ?? replay.reward
+  const start = corrections === 0 ? live.dir : at('sft')
+  const learnt =
+    corrections === 0
+      ? undefined
+      : await part('sft', '3/6 corrections: it learns what people wrote', async () => {
+          const data = [
+            at('data', 'corrections.jsonl'),
+            ...(own > 0 ? [at('data', 'own-answers.jsonl')] : []),
+          ]
+          const result = await sft({
+            ...stage,
+            out: at('sft'),
+            model: live.dir,
+            data,
+            overrides: { ...preset.sft, seed },
+          })
+          return { steps: complete(result).step, loss: result.loss ?? 0 }
+        })
+  const preferred = await part('reward', '4/6 reward model: what people prefer', async () => {
+    const again = data.rankings > 0 ? [at('data', 'replay-rankings.jsonl')] : []
+    const result = complete(
+      await reward({
+        ...stage,
+        ...demonstrations,
+        out: at('reward'),
+        model: lastReward ?? live.dir,
+        data: [...preferences, ...again],
+        overrides: { ...preset.reward, seed },
+      }),
+    )
+    return { steps: result.step, accuracy: accuracyOf(result) ?? null }
+  })
+  const aligned = await part('ppo', '5/6 PPO: it learns to be preferred', async () => {
+    const result = complete(
+      await ppo({
+        ...stage,
+        out: at('policy'),
+        model: start,
+        rewardModel: at('reward'),
+        data: [at('data', 'prompts.jsonl')],
+        ...(replay.text === undefined ? {} : { ptxText: [replay.text] }),
+        ...(corrections === 0 ? {} : { ptxDialogues: [at('data', 'corrections.jsonl')] }),
+        overrides: {
+          ...preset.ppo,
+          ...(replay.text === undefined && corrections === 0 ? { ptxCoefficient: 0 } : {}),
+          maxTokens: preset.maxTokens,
+          seed,
+        },
+      }),
+    )
+    const { metrics } = result
+    return { steps: result.step, kl: metrics['objective/kl'] ?? 0, score: metrics['objective/scores'] ?? 0 }
+  })
+
+  // ---- is it better? ----
+  const judged = await part('judge', '6/6 is it better? A judge of the votes that were kept', async () => {
+    const result = complete(
+      await reward({
+        ...stage,
+        ...demonstrations,
+        out: at('judge'),
+        model: lastReward ?? live.dir,
+        data: kept,
+        heldOut: [at('data', 'preferences.jsonl')],
+        overrides: { ...preset.judge, seed: seed + 1 },
+      }),
+    )
+    return { steps: result.step, accuracy: accuracyOf(result) ?? null }
+  })
+  const questions = distinctPrompts(gathered.heldOut.map(({ prompt }) => prompt))
+  const suites = await replaySuites(replay)
+  const texts = await heldOutTexts(replay)
+  const examination = (folder: string, label: string) =>
+    using(folder, (model) =>
+      examine(model, {
+        prompts: questions,
+        suites,
+        texts,
+        samples: settings.samples,
+        maxTokens: preset.maxTokens,
+        seed: root.fork('exam').uint32(),
+        ...progress(`answering the exam (${label})`),
+      }),
+    )
+  const examined = {
+    live: await stored<Examined>('exam-live', 'the live version’s exam', () =>
+      examination(live.dir, 'live version'),
+    ),
+    candidate: await stored<Examined>('exam-candidate', 'the candidate’s exam', () =>
+      examination(at('policy'), 'candidate'),
+    ),
+  }
+  const measured = await part('measure', '', async () => {
+    const answered = questions.map((prompt, i) => ({
+      prompt,
+      answers: [...examined.live.drawn[i]!, ...examined.candidate.drawn[i]!],
+    }))
+    const score = await withModel(
+      () => loadRewardModel(at('judge'), machine),
+      (judge) => rewardScores(judge, answered, { signal }),
+    )
+    const intervals = { seed, level }
+    const drawn = answered.flatMap(({ prompt }, i) =>
+      examined.candidate.drawn[i]!.filter((answer) => answer !== '').map((answer) => ({ prompt, answer })),
+    )
+    const weigh = (folder: string) =>
+      using(folder, async (model) => ({
+        margins: await margins(model, gathered.heldOut, { signal }),
+        own: await likelihoods(model, drawn, { signal }),
+      }))
+    const [before, after] = [await weigh(live.dir), await weigh(at('policy'))]
+    return {
+      preference: await preference(
+        questions,
+        examined.candidate.drawn,
+        examined.live.drawn,
+        score,
+        intervals,
+      ),
+      leaning: leaning(gathered.heldOut, after.margins, before.margins, intervals),
+      kl: mean(after.own.map((value, i) => value - before.own[i]!)),
+    }
+  })
+
+  // ---- and what follows ----
+  const first = earlier.guards ?? examined.live.guards
+  const guards = checkGuards(examined.candidate.guards, examined.live.guards, first, settings.guards)
+  const verdict = decide({ ...measured, guards, judgeAccuracy: judged.accuracy ?? undefined })
+  const version = await part('version', '', () => plan.versionOf(at('policy')))
+  const report: RoundReport = {
+    round: round.id,
+    model: live.model,
+    from: live.version,
+    to: version,
+    promoted: verdict.promote,
+    reasons: verdict.reasons,
+    counts: gathered.counts,
+    people: gathered.people.filter(({ weight }) => weight < 1).sort((a, b) => a.weight - b.weight),
+    ...measured,
+    judge: { comparisons: gathered.heldOut.length, accuracy: judged.accuracy ?? undefined },
+    rewardAccuracy: preferred.accuracy ?? undefined,
+    guards,
+    stages: {
+      ...(learnt ? { sft: learnt } : {}),
+      reward: { steps: preferred.steps },
+      ppo: aligned,
+      judge: { steps: judged.steps },
+    },
+    data: {
+      'comparisons of this round': gathered.train.length,
+      'comparisons of earlier rounds': earlier.comparisons,
+      'rankings of earlier training': data.rankings,
+      corrections,
+      'own answers of the live version': own,
+      'prompts of this round and of earlier training': data.prompts,
+    },
+    settings,
+    preset: preset.name,
+    seconds: journal.seconds,
+  }
+  const finished = await part('finish', '', () => finish(plan, round, live, gathered, report, first))
+  const final = { ...report, ...finished }
+  await writeFileAtomic(at('round.json'), `${JSON.stringify(final, null, 2)}\n`)
+  await writeFileAtomic(at('round.md'), roundMarkdown(final))
+  return { outcome: final.promoted ? 'promoted' : 'rejected', dir, candidate: at('policy'), report: final }
+}
+
+/** Everything into the store: the version with its lineage, which feedback it comes from, and who is live. Every step may be done again. */
+async function finish(
+  { store, dir, user }: Plan,
+  round: Round,
+  live: ModelVersion,
+  gathered: Gathered,
+  report: RoundReport,
+  guards: GuardValues,
+): Promise<Pick<RoundReport, 'promoted' | 'reasons'>> {
+  const { model } = live
+  await store.rounds.take(round.id, gathered.uses)
+  const scores = { preference: report.preference, leaning: report.leaning, guards: report.guards }
+  await store.models.addVersion({
+    model,
+    version: report.to,
+    dir: join(dir, 'policy'),
+    kind: 'decoder',
+    round: round.id,
+    lineage: {
+      from: live.version,
+      round: round.id,
+      stages: Object.keys(report.stages).filter((name) => name !== 'judge'),
+      data: report.data,
+      feedback: gathered.uses.filter(({ use }) => use === 'train').length,
+      seed: report.settings.seed,
+    },
+    scores: scores as unknown as JsonObject,
+    note: report.reasons.join('; '),
+  })
+  let { promoted, reasons } = report
+  if (promoted) {
+    try {
+      const note = {
+        reason: `${round.id}: ${reasons.join('; ')}`,
+        expect: live.version,
+        ...(user ? { user } : {}),
+      }
+      await store.models.promote(model, report.to, note)
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.reason !== 'conflict') throw error
+      const now = (await store.models.get(model)).live
+      if (now !== report.to) {
+        promoted = false
+        reasons = [
+          `while it was trained, another version (${now}) became live; it was measured against ${live.version}`,
+        ]
+      }
+    }
+  }
+  await store.rounds.update(round.id, {
+    state: promoted ? 'promoted' : 'rejected',
+    to: report.to,
+    counts: gathered.counts as unknown as JsonObject,
+    result: {
+      dir,
+      reasons,
+      preference: report.preference,
+      leaning: report.leaning,
+      guards: report.guards,
+      firstGuards: guards,
+      settings: report.settings,
+      preset: report.preset,
+      report: join(dir, 'round.json'),
+    },
+    error: null,
+    ended: Date.now(),
+  })
+  return { promoted, reasons }
+}
+
+/** What earlier rounds of the model left: preferences to learn again, kept ones, the last reward model, and where the guards began. */
+interface Earlier {
+  readonly preferences: readonly string[]
+  readonly heldOut: readonly string[]
+  readonly comparisons: number
+  readonly reward?: string
+  readonly guards?: GuardValues
+}
+
+async function earlierRounds(store: RoundStore, model: string, current: string): Promise<Earlier> {
+  const rounds: Round[] = []
+  let cursor: string | undefined
+  do {
+    const page = await store.rounds.list({ model, limit: 100, ...(cursor === undefined ? {} : { cursor }) })
+    rounds.push(...page.items)
+    cursor = page.next
+  } while (cursor !== undefined)
+  const done = rounds
+    .filter(({ id, state }) => id !== current && (state === 'promoted' || state === 'rejected'))
+    .reverse()
+  const dirs: { dir: string; promoted: boolean }[] = []
+  for (const { state, result } of done) {
+    const dir = result?.dir
+    if (typeof dir === 'string' && (await exists(join(dir, 'data', 'preferences.jsonl'))))
+      dirs.push({ dir, promoted: state === 'promoted' })
+  }
+  const files = async (name: string) => {
+    const paths: string[] = []
+    for (const { dir } of dirs) {
+      const path = join(dir, 'data', name)
+      if ((await lineCount(path)) > 0) paths.push(path)
+    }
+    return paths
+  }
+  const preferences = await files('preferences.jsonl')
+  let comparisons = 0
+  for (const path of preferences) comparisons += await lineCount(path)
+  const last = dirs.filter(({ promoted }) => promoted).at(-1)
+  const guards = done.find(({ result }) => result?.firstGuards !== undefined)?.result?.firstGuards as
+    | GuardValues
+    | undefined
+  return {
+    preferences,
+    heldOut: await files('preferences-heldout.jsonl'),
+    comparisons,
+    ...(last && (await exists(join(last.dir, 'reward'))) ? { reward: join(last.dir, 'reward') } : {}),
+    ...(guards ? { guards } : {}),
+  }
+}
+
+/** The version that people talk to. */
+async function liveVersion({ store, model, name, versionOf }: NextRoundOptions): Promise<ModelVersion> {
+  const known = await store.models.find(model)
+  if (known) {
+    if (known.live === undefined)
+      throw new RecipeError('recipe/missing', `the model ${model} has no live version; promote one first`)
+    return store.models.version(model, known.live)
+  }
+  if (!(await exists(join(model, 'config.json')))) {
+    const names = (await store.models.list()).map(({ name }) => name)
+    throw new RecipeError(
+      'recipe/missing',
+      `there is no model ${model} in the database (${names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`}), and no model folder of this name`,
+    )
+  }
+  const dir = resolve(model)
+  const called = name ?? basename(dir)
+  const version = await versionOf(dir)
+  const versions = (await store.models.find(called)) ? await store.models.versions(called) : []
+  const same = versions.find((each) => each.version === version)
+  return same ?? store.models.addVersion({ model: called, version, dir, kind: 'decoder' })
+}
+
+/** All feedback about answers of this model that no round has taken. */
+async function unusedFeedback(store: RoundStore, model: string): Promise<Feedback[]> {
+  const found: Feedback[] = []
+  for await (const feedback of store.feedback.each('anyone', { unused: true })) {
+    const models = feedback.answers.flatMap(({ model }) => (model === undefined ? [] : [model]))
+    if (models.length === 0 || models.some((each) => each === model)) found.push(feedback)
+  }
+  return found
+}
+
+async function findRound(store: RoundStore, model: string, dir: string): Promise<Round | undefined> {
+  const { items } = await store.rounds.list({ model, limit: 100 })
+  return items.find(({ result }) => result?.dir === dir)
+}
+
+/** One round of a model at a time. @throws RecipeError */
+async function refuseOthers({ store, abandon }: NextRoundOptions, model: string, dir: string): Promise<void> {
+  const { items } = await store.rounds.list({ model, limit: 100 })
+  for (const round of items.filter(({ state, result }) => state === 'running' && result?.dir !== dir)) {
+    if (!abandon)
+      throw new RecipeError(
+        'recipe/exists',
+        `a round of ${model} is not finished (${round.id}, in ${String(round.result?.dir)}); go on with it by --out of that folder, or give it up with --abandon`,
+      )
+    await store.rounds.update(round.id, {
+      state: 'failed',
+      error: 'given up for another round',
+      ended: Date.now(),
+    })
+  }
+}
+
+function parseSettings(settings: NextRoundOptions['settings']): RoundSettings {
+  const parsed = roundSchema.safeParse(settings ?? {})
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`)
+  throw new RecipeError('recipe/plan', `the settings of the round are wrong: ${problems.join('; ')}`)
+}
+
+/** @throws RecipeError naming the presets there are */
+export function findRoundPreset(name: string): RoundPreset {
+  const preset = Object.hasOwn(roundPresets, name) ? roundPresets[name] : undefined
+  if (preset) return preset
+  throw new RecipeError(
+    'recipe/preset',
+    `there is no preset '${name}' for a round; there are ${Object.keys(roundPresets).join(', ')}`,
+  )
+}
+
+/** A stage's result, where the stage came to its end. */
+function complete<R extends { readonly finished: boolean; readonly dir: string }>(result: R): R {
+  if (result.finished) return result
+  throw new RecipeError('recipe/stopped', `${result.dir} was stopped; the same command goes on`)
+}
+
+async function withModel<M extends { dispose(): Promise<void> }, T>(
+  load: () => Promise<M>,
+  work: (model: M) => Promise<T>,
+): Promise<T> {
+  const model = await load()
+  try {
+    return await work(model)
+  } finally {
+    await model.dispose()
+  }
+}
+
+function accuracyOf({ report }: RewardResult): Estimate | undefined {
+  if (!report) return undefined
+  const { value, low, high, count } = report.accuracy
+  return { value, low, high, n: count, level: 0.95, method: 'bootstrap' }
+}
+
+/** A dialogue of which only the last answer is learnt. */
+function demonstrationLine({
+  prompt,
+  answer,
+}: {
+  readonly prompt: readonly ChatMessage[]
+  readonly answer: string
+}): string {
+  const before = prompt.map((message) => (message.role === 'assistant' ? { ...message, weight: 0 } : message))
+  return JSON.stringify({ messages: [...before, { role: 'assistant', content: answer }] })
+}
+
+const promptsOf = (votes: readonly Vote[]) => votes.map(({ prompt }) => prompt)
+
+function distinctPrompts(prompts: readonly Vote['prompt'][]): Vote['prompt'][] {
+  return [...new Map(prompts.map((prompt) => [questionKey(prompt), prompt])).values()]
+}
+
+async function lineCount(path: string): Promise<number> {
+  return (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '').length
+}
+
+const mean = (values: readonly number[]) =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
