@@ -1,4 +1,10 @@
 /** What people said and what the server knows: conversations, feedback, keys, usage, models, documents. */
 export { StoreError, type StoreReason } from './errors.js'
-export { ID_PREFIXES, type IdPrefix, newId } from './ids.js'
+export { EXPORTED_TABLES } from './export.js'
+export { type IdPrefix, newId } from './ids.js'
+export { type OpenStoreOptions, openStore } from './open.js'
+export { hashSecret, keyState } from './repositories/keys.js'
+export { pickByShare } from './repositories/models.js'
+export { dayOf } from './repositories/usage.js'
+export { chatMessageSchema, feedbackAnswerSchema, rubricSchema } from './schemas.js'
 export * from './types.js'
