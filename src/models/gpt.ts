@@ -28,6 +28,7 @@ import {
   type LinearCrossEntropyOptions,
   linearCrossEntropy,
   type NDArray,
+  ones,
   pad,
   reshape,
   rmsNorm,
@@ -36,6 +37,7 @@ import {
   softCap,
   splitKey,
   sub,
+  sum,
   type Tensor,
   transpose,
 } from '../tensor/index.js'
@@ -191,7 +193,8 @@ export function gptDecode(
     next.push({ keys, values })
     return wide === D ? out : slice(out, [undefined, undefined, undefined, [0, D]])
   }
-  const first = expandDims(sub(lengths, ids.shape[1] as number), 1)
+  const T = ids.shape[1]!
+  const first = expandDims(sub(lengths, typeof T === 'number' ? T : sum(ones([T], 'i32'))), 1)
   const positions = add(first, expandDims(iota(ids.shape[1]!), 0))
   return { hidden: decoder(config, params, ids, positions, attend), caches: next }
 }

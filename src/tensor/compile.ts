@@ -1,7 +1,7 @@
 /** From a TypeScript function over symbolic tensors to one that runs: trace, optimise, lower, load. */
 
 import type { Device, Executable } from './device/device.js'
-import { axisName, evaluateSize, isStatic, shapesEqual } from './dim.js'
+import { axisName, evaluateSize, monomials, type Size, shapesEqual } from './dim.js'
 import { TensorError } from './errors.js'
 import { type Graph, input, printGraph, topological } from './graph.js'
 import type { NDArray } from './ndarray.js'
@@ -91,18 +91,23 @@ export async function compile<const Args extends readonly unknown[], R>(
   const executable: Executable = await options.device.load(model, graph.outputs, { ...options, aliases })
   const parameters = leavesWithPaths<TensorType>(examples as unknown as Tree<TensorType>)
   const run = async (...args: readonly unknown[]) => {
-    const inputs = bindArguments(parameters, args)
-    const outputs = await executable.run(inputs)
+    const { inputs, axes } = bindArguments(parameters, args)
+    const outputs = await executable.run(
+      inputs,
+      model.stop
+        ? graph.outputs.map(({ shape }) => shape.map((size) => evaluateSize(size, axes)))
+        : undefined,
+    )
     return replaceLeaves(result as Tree<Tensor>, outputs)
   }
   return Object.assign(run, { graph, dispose: () => executable.dispose() }) as never
 }
 
-/** The arrays of a call in the order of the parameters, checked against their types. */
+/** The arrays of a call in the order of the parameters, checked against their types, and the sizes of dynamic axes. */
 function bindArguments(
   parameters: readonly (readonly [string, TensorType])[],
   args: readonly unknown[],
-): NDArray[] {
+): { inputs: NDArray[]; axes: ReadonlyMap<string, number> } {
   const given = leavesWithPaths<NDArray>(args as Tree<NDArray>)
   const byPath = given.every(([path], i) => path === parameters[i]?.[0]) ? undefined : new Map(given)
   if (given.length !== parameters.length) {
@@ -139,11 +144,11 @@ function bindArguments(
       )
     }
   })
-  return bound
+  return { inputs: bound, axes }
 }
 
 /**
- * Which outputs may be written over which inputs: pairs of equal static type, in order, where the output is computed
+ * Which outputs may be written over which inputs: pairs of equal type, in order, where the output is computed
  * element by element, and every other reader of the input is certain to have run before.
  */
 function donations(
@@ -151,7 +156,10 @@ function donations(
   examples: readonly unknown[],
   donate: readonly number[],
 ): (readonly [number, number])[] {
-  if (!graph.outputs.every(({ shape }) => isStatic(shape))) return []
+  // Memory is given to every output, so each size must be known before the call.
+  const axes = new Set(graph.inputs.flatMap(({ shape }) => shape.map(axisName)))
+  const isKnown = (size: Size) => monomials(size).every(([, names]) => names.every((name) => axes.has(name)))
+  if (!graph.outputs.every(({ shape }) => shape.every(isKnown))) return []
   const donated = leavesWithPaths(examples as Tree<TensorType>).flatMap(([path], i) =>
     donate.includes(Number(path.split('.')[0])) ? [i] : [],
   )

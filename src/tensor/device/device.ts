@@ -28,8 +28,11 @@ export interface LoadOptions {
 }
 
 export interface Executable {
-  /** Runs once. Inputs in the order of the model's; every one has been checked. */
-  run(inputs: readonly NDArray[]): Promise<readonly NDArray[]>
+  /**
+   * Runs once. Inputs in the order of the model's; every one has been checked. `shapes`: those of the outputs in this call, for a
+   * model with aliases and dynamic axes.
+   */
+  run(inputs: readonly NDArray[], shapes?: readonly (readonly number[])[]): Promise<readonly NDArray[]>
   /** Frees the session. Ends profiling. */
   dispose(): Promise<void>
 }

@@ -188,12 +188,15 @@ class OrtExecutable implements Executable {
     return new OrtExecutable(device, session, model, outputs, options)
   }
 
-  async run(inputs: readonly NDArray[]): Promise<readonly NDArray[]> {
+  async run(
+    inputs: readonly NDArray[],
+    shapes: readonly (readonly number[])[] = this.#outputs.map(({ shape }) => shape as readonly number[]),
+  ): Promise<readonly NDArray[]> {
     if (this.#disposed) {
       throw new DeviceError('run', 'the compiled function was disposed; compile it again to call it')
     }
     if (this.#model.stop && this.#fillsOutputs !== false) {
-      const results = await this.#runInPlace(inputs)
+      const results = await this.#runInPlace(inputs, shapes)
       if (results) return results
     }
     const feeds = this.#feeds(inputs)
@@ -217,13 +220,14 @@ class OrtExecutable implements Executable {
    * output first; a first output of a kind it cannot convert ends the call before that (see STOP_OUTPUT). Whether another
    * version still fills them is looked at in the first call: undefined, and nothing written, when it does not.
    */
-  async #runInPlace(inputs: readonly NDArray[]): Promise<readonly NDArray[] | undefined> {
+  async #runInPlace(
+    inputs: readonly NDArray[],
+    shapes: readonly (readonly number[])[],
+  ): Promise<readonly NDArray[] | undefined> {
     const shared = sharedMemory(inputs)
     const arrays = this.#outputs.map((type, i) => {
       const input = this.#inputOf.get(i)
-      return input === undefined || shared.has(input)
-        ? NDArray.zeros(type.shape as readonly number[], type.dtype)
-        : inputs[input]!
+      return input === undefined || shared.has(input) ? NDArray.zeros(shapes[i]!, type.dtype) : inputs[input]!
     })
     const proof = this.#fillsOutputs
       ? undefined
