@@ -1,34 +1,107 @@
 /** The routes of the server, and what every request passes through. */
 import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context, MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import type { ServeContext, ServeEnv } from './context.js'
-import { createRouter } from './context.js'
+import { routePath } from 'hono/route'
+import { authenticate, requireCaller } from './auth.js'
+import { createRouter, type ServeContext, type ServeEnv } from './context.js'
+import { docsRoutes } from './docs.js'
 import { ApiError, toApiError } from './errors.js'
+import { healthRoutes } from './health.js'
+import { readBody } from './http/body.js'
+import { corsFor, guard } from './http/guard.js'
+import { chatRoutes } from './openai/chat.js'
+import { completionRoutes } from './openai/completions.js'
+import { embeddingRoutes } from './openai/embeddings.js'
+import { modelRoutes } from './openai/models.js'
+import { scoreRoutes } from './openai/score.js'
+import { tokenRoutes } from './openai/tokens.js'
+import { sessionRoutes } from './session.js'
+import { studioRoutes } from './studio.js'
+
+/** Where the build puts the studio, beside the compiled server. */
+const studioFolder = fileURLToPath(new URL('../../dist/studio', import.meta.url))
 
 export function createApp(context: ServeContext): OpenAPIHono<ServeEnv> {
   const app = createRouter()
-  app.use(async (c, next) => {
-    const requestId = `req_${randomUUID().replaceAll('-', '')}`
-    c.set('requestId', requestId)
-    c.set('log', context.log.child({ requestId }))
-    c.set('facts', {})
-    c.header('x-request-id', requestId)
-    await next()
-  })
-  // Routers, one line each: app.route('/', xRoutes(context))
+  app.use(observe(context))
+  app.use(guard(context.config))
+  app.use(corsFor(context.config))
+  app.use(authenticate(context))
+  app.use(readBody(context.config.limits))
 
+  app.route('/', healthRoutes(context))
+  app.route('/', sessionRoutes(context))
+  // What a router forgets to ask for, is still not for everyone.
+  app.use('/api/*', requireCaller)
+  app.route('/', modelRoutes(context))
+  app.route('/', chatRoutes(context))
+  app.route('/', completionRoutes(context))
+  app.route('/', embeddingRoutes(context))
+  app.route('/', tokenRoutes(context))
+  app.route('/', scoreRoutes(context))
+
+  app.route('/', docsRoutes(context, app))
+  app.route('/', studioRoutes(studioFolder))
   app.notFound((c) => {
-    throw new ApiError(404, `there is no ${c.req.method} ${c.req.path}`, { code: 'unknown_url' })
+    const path = c.req.path.slice(0, 200)
+    throw new ApiError(404, `there is no ${c.req.method} ${path}`, { code: 'unknown_url' })
   })
-  app.onError((error, c) => {
-    const known =
-      error instanceof HTTPException
-        ? new ApiError(error.status as ApiError['status'], error.message)
-        : toApiError(error)
-    if (known.status >= 500) c.get('log').error({ err: error }, known.message)
-    for (const [name, value] of Object.entries(known.headers)) c.header(name, value)
-    return c.json(known.toJSON(), known.status)
-  })
+  app.onError(answerError)
   return app
+}
+
+function answerError(error: Error, c: Context<ServeEnv>): Response {
+  const known =
+    error instanceof HTTPException
+      ? new ApiError(error.status as ApiError['status'], error.message)
+      : toApiError(error)
+  if (known.status >= 500) c.get('log').error({ err: error }, known.message)
+  for (const [name, value] of Object.entries(known.headers)) c.header(name, value)
+  return c.json(known.toJSON(), known.status)
+}
+
+/** Gives the request its id, and writes a line and the numbers when its answer has ended. Nothing of what it says is written down. */
+function observe({ log, metrics, clock }: ServeContext): MiddlewareHandler<ServeEnv> {
+  return async (c, next) => {
+    const requestId = `req_${randomUUID().replaceAll('-', '')}`
+    const began = clock.now()
+    const facts = {}
+    c.set('requestId', requestId)
+    c.set('log', log.child({ requestId }))
+    c.set('facts', facts)
+    c.header('x-request-id', requestId)
+    c.header('x-content-type-options', 'nosniff')
+    c.header('referrer-policy', 'no-referrer')
+    metrics.active.inc()
+    let over = false
+    const end = () => {
+      if (over) return
+      over = true
+      const milliseconds = clock.now() - began
+      const { method } = c.req
+      const { status } = c.res
+      const route = status === 404 ? 'none' : routePath(c, -1)
+      metrics.active.dec()
+      metrics.requests.inc({ method, route, status: String(status) })
+      metrics.duration.observe({ route }, milliseconds / 1000)
+      const { key } = c.get('caller') ?? {}
+      const line = {
+        requestId,
+        method,
+        path: c.req.path.slice(0, 200),
+        status,
+        ms: Math.round(milliseconds),
+        key,
+      }
+      log.info({ ...line, ...facts }, 'request')
+    }
+    // In a server the answer ends when its last byte has gone; the routes' last words are said just after.
+    const { outgoing } = c.env ?? {}
+    outgoing?.once('close', () => setImmediate(end))
+    await next()
+    if (outgoing === undefined) end()
+  }
 }

@@ -1,32 +1,115 @@
-/** Who may do what: API keys, scopes, and what protects a server without keys from other web pages. */
-import { createHash, randomBytes } from 'node:crypto'
+/** Who may do what: API keys and their scopes. */
 import type { MiddlewareHandler } from 'hono'
-import type { Caller, Scope, ServeEnv } from './context.js'
+import { type ApiKey, SCOPES, type Scope } from '../store/index.js'
+import type { Caller, ServeContext, ServeEnv } from './context.js'
 import { ApiError } from './errors.js'
 
-export const SCOPES = ['chat', 'feedback', 'admin'] as const satisfies readonly Scope[]
+/** The person at the machine, where nobody needs a key. */
+const localCaller: Caller = { user: 'local', scopes: SCOPES }
+/** Someone without a key where one is needed: may see what is public. */
+const anonymous: Caller = { user: '', scopes: [] }
 
-/** The person at the machine, where no key exists. */
-export const localCaller: Caller = { user: 'local', scopes: SCOPES }
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
-/** 256 random bits; what it begins with lets a scanner of secrets find it. */
-export function createKeySecret(): string {
-  return `ath_${randomBytes(32).toString('base64url')}`
+/**
+ * Whether callers need a key: always where others than this machine can connect, and everywhere once there is an admin key. Revoked
+ * and expired ones count: a server never opens by itself. One on loopback stays open while it has keys for programs only, or making
+ * one would lock its owner out of the studio.
+ */
+export async function isKeyNeeded({
+  store,
+  config,
+}: Pick<ServeContext, 'store' | 'config'>): Promise<boolean> {
+  if (!isLoopback(config.host)) return true
+  return (await store.keys.list()).some(({ scopes }) => scopes.includes('admin'))
 }
 
-/** What is kept of a key. A random key cannot be guessed, so a fast hash without salt hides it. */
-export function hashKey(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex')
+/** Finds out who is calling; a key that is given must be right, whether one is needed or not. */
+export function authenticate(context: ServeContext): MiddlewareHandler<ServeEnv> {
+  const { store, clock } = context
+  // An admin key never goes away again: the question is asked until there is one, and then no more.
+  let [needed, asked] = [false, 0]
+  const isNeeded = async () => {
+    if (!needed && clock.now() - asked >= ASK_AGAIN) {
+      needed = await isKeyNeeded(context)
+      asked = clock.now()
+    }
+    return needed
+  }
+  return async (c, next) => {
+    const secret = secretOf(c.req.header('authorization'), c.req.header('x-api-key'))
+    if (secret === undefined) {
+      c.set('caller', (await isNeeded()) ? anonymous : localCaller)
+      return next()
+    }
+    const key = await store.keys.find(secret)
+    if (key !== undefined) {
+      checkState(key, clock.now())
+      await store.keys.touch(key.id)
+      const { id, user, scopes, limits } = key
+      c.set('caller', { key: id, user, scopes, ...(limits === undefined ? {} : { limits }) })
+      return next()
+    }
+    // OpenAI's clients send some key or other even where there is none: it means nothing as long as nobody needs one.
+    if ((await isNeeded()) || looksLikeKey(secret)) {
+      throw new ApiError(401, 'this API key is not known here; make one with athanor keys create', {
+        code: 'invalid_api_key',
+      })
+    }
+    c.set('caller', localCaller)
+    return next()
+  }
 }
 
 /** Lets only callers with a scope through; `admin` has them all. */
 export function requireScope(scope: Scope): MiddlewareHandler<ServeEnv> {
   return async (c, next) => {
-    const { scopes } = c.get('caller')
-    if (!scopes.includes(scope) && !scopes.includes('admin'))
-      throw new ApiError(403, `this API key has no scope ${scope}; it has ${scopes.join(', ') || 'none'}`, {
-        code: 'insufficient_scope',
-      })
+    checkScope(c.get('caller'), scope)
     await next()
   }
 }
+
+/** @throws ApiError 401 without a key where one is needed, 403 where it lacks the scope */
+export function checkScope(caller: Caller, scope: Scope): void {
+  const { scopes } = caller
+  if (caller === anonymous) throw missingKey()
+  if (!scopes.includes(scope) && !scopes.includes('admin')) {
+    throw new ApiError(403, `this API key does not have the scope ${scope}; it has ${scopes.join(', ')}`, {
+      code: 'insufficient_scope',
+    })
+  }
+}
+
+/** Lets everyone through who is somebody: what a router forgets to ask, is still not open. */
+export const requireCaller: MiddlewareHandler<ServeEnv> = async (c, next) => {
+  if (c.get('caller') === anonymous) throw missingKey()
+  await next()
+}
+
+const missingKey = () =>
+  new ApiError(401, 'this server needs an API key: Authorization: Bearer ath_…', {
+    code: 'missing_api_key',
+    headers: { 'www-authenticate': 'Bearer' },
+  })
+
+function checkState({ revoked, expires, id }: ApiKey, now: number): void {
+  if (revoked !== undefined)
+    throw new ApiError(401, `the API key ${id} has been revoked`, { code: 'revoked_api_key' })
+  if (expires !== undefined && expires <= now) {
+    throw new ApiError(401, `the API key ${id} expired on ${new Date(expires).toISOString()}`, {
+      code: 'expired_api_key',
+    })
+  }
+}
+
+/** Milliseconds until a first admin key, made by another process, is noticed. */
+const ASK_AGAIN = 1000
+const MAX_SECRET = 512
+
+function secretOf(authorization: string | undefined, apiKey: string | undefined): string | undefined {
+  return (apiKey ?? /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1])?.slice(0, MAX_SECRET)
+}
+
+/** As the store makes them. */
+const looksLikeKey = (secret: string) => secret.startsWith('ath_')

@@ -55,7 +55,6 @@ export const serveConfigSchema = z.strictObject({
     .default([])
     .describe('Host names besides localhost that are answered on loopback without a key.'),
   corsOrigins: z.array(z.string()).default([]).describe('Origins whose pages may call the API; "*" for all.'),
-  trustProxy: z.boolean().default(false).describe('Take the client’s address from X-Forwarded-For.'),
   requestsPerMinute: z.int().min(1).optional().describe('Of each key that has no limit of its own.'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   logPrompts: z.boolean().default(false).describe('Write prompts and answers into the log.'),
@@ -93,7 +92,6 @@ const fromText: Readonly<Record<string, (text: string) => unknown>> = {
   publicUrl: String,
   allowedHosts: list,
   corsOrigins: list,
-  trustProxy: flag,
   requestsPerMinute: Number,
   logLevel: String,
   logPrompts: flag,

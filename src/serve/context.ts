@@ -1,20 +1,20 @@
 /** What every route is given: the engine, the store, the settings, the log and the clock. */
 import type { HttpBindings } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { Logger } from 'pino'
+import { type Logger, pino } from 'pino'
 import type { Engine } from '../infer/engine/types.js'
-import type { Store } from '../store/types.js'
+import type { Citation, KeyLimits, Scope, Store } from '../store/index.js'
 import type { ChatMessage } from '../text/index.js'
 import type { ServeConfig } from './config.js'
 import { fromZodError } from './errors.js'
-import type { Metrics } from './metrics.js'
+import { Meter } from './limits.js'
+import { createMetrics, type Metrics } from './metrics.js'
 
-export type Scope = 'chat' | 'feedback' | 'admin'
-
-/** Who asks. Without keys, on loopback, it is the person at the machine: user `local` with every scope. */
+/** Who asks. On loopback, as long as there is no admin key, it is the person at the machine: user `local` with every scope. */
 export interface Caller {
   /** Id of the API key. */
   readonly key?: string
+  readonly limits?: KeyLimits
   readonly user: string
   readonly scopes: readonly Scope[]
 }
@@ -57,15 +57,6 @@ export interface GroundedMessages {
   readonly answer?: string
 }
 
-export interface Citation {
-  readonly index: number
-  readonly document: string
-  readonly title: string
-  readonly passage: string
-  readonly text: string
-  readonly score: number
-}
-
 export interface ServeContext {
   readonly engine: Engine
   readonly store: Store
@@ -73,10 +64,46 @@ export interface ServeContext {
   readonly log: Logger
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly meter: Meter
   /** Of the package. */
   readonly version: string
+  readonly startup: Startup
   readonly presets?: PresetExpander
   readonly grounding?: Grounding
+}
+
+/** How far the server is since it began. */
+export interface Startup {
+  state: 'loading' | 'ready'
+  /** The name of the model that new conversations ask, where one was chosen. */
+  model?: string
+  /** The speedrun that was begun with the server. */
+  start?: () => StartState | undefined
+}
+
+export interface StartState {
+  readonly state: 'running' | 'done' | 'failed'
+  readonly run?: string
+  readonly message?: string
+}
+
+export interface ContextParts
+  extends Pick<ServeContext, 'engine' | 'store' | 'config'>,
+    Partial<Omit<ServeContext, 'engine' | 'store' | 'config'>> {}
+
+/** A context from what it stands on; the rest is made. */
+export function createContext(parts: ContextParts): ServeContext {
+  const { engine, store, config } = parts
+  const clock = parts.clock ?? { now: () => Date.now() }
+  return {
+    log: pino({ level: 'silent' }),
+    clock,
+    metrics: createMetrics(engine),
+    meter: new Meter(store, clock, config.requestsPerMinute),
+    version: '0',
+    startup: { state: 'ready' },
+    ...parts,
+  }
 }
 
 export interface ServeEnv {

@@ -1,0 +1,105 @@
+/** POST /tokenize and /detokenize: a text as a model sees it. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { requireScope } from '../auth.js'
+import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
+import { badRequest, errorResponses } from '../errors.js'
+import { resolveModel } from '../live-models.js'
+import { messageSchema, toolSchema } from './chat-schemas.js'
+import { modelName } from './common-schemas.js'
+import { messagesOf, toolsOf } from './requests.js'
+
+const tokenizeRequest = z
+  .strictObject({
+    model: modelName,
+    prompt: z.string().nullish().openapi({ description: 'A text, or:' }),
+    messages: z.array(messageSchema).min(1).nullish().openapi({ description: 'a conversation.' }),
+    tools: z.array(toolSchema).nullish(),
+    return_token_strs: z.boolean().nullish(),
+  })
+  .openapi('TokenizeRequest')
+
+const tokenizeResponse = z
+  .object({
+    count: z.int(),
+    max_model_len: z.int().nullable(),
+    tokens: z.array(z.int()),
+    token_strs: z.array(z.string()).nullable(),
+  })
+  .openapi('Tokens')
+
+const tokenizeRoute = createRoute({
+  method: 'post',
+  path: '/tokenize',
+  tags: ['Models'],
+  summary: 'The tokens of a text or of a conversation',
+  request: { body: { required: true, content: { 'application/json': { schema: tokenizeRequest } } } },
+  responses: {
+    200: { description: 'Token ids.', content: { 'application/json': { schema: tokenizeResponse } } },
+    ...errorResponses,
+  },
+})
+
+const detokenizeRoute = createRoute({
+  method: 'post',
+  path: '/detokenize',
+  tags: ['Models'],
+  summary: 'The text of tokens',
+  request: {
+    body: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: z
+            .strictObject({ model: modelName, tokens: z.array(z.int().min(0)).max(1_000_000) })
+            .openapi('DetokenizeRequest'),
+        },
+      },
+    },
+  },
+  responses: {
+    200: {
+      description: 'Their text.',
+      content: { 'application/json': { schema: z.object({ prompt: z.string() }).openapi('Detokenized') } },
+    },
+    ...errorResponses,
+  },
+})
+
+export function tokenRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
+  const { engine, config } = context
+  const router = createRouter()
+  router.use('/tokenize', requireScope('chat'))
+  router.use('/detokenize', requireScope('chat'))
+  router.openapi(tokenizeRoute, async (c) => {
+    const { model: name, prompt, messages, tools, return_token_strs: strings } = c.req.valid('json')
+    if ((prompt == null) === (messages == null))
+      throw badRequest('give prompt or messages, one of them', 'prompt')
+    await context.meter.admit(c.get('caller'))
+    const model = await resolveModel(context, name)
+    const chatTools = toolsOf({ tools } as never, config.limits)
+    const tokens = await engine.tokenize({
+      model: model.id,
+      ...(messages == null
+        ? { text: prompt! }
+        : { messages: messagesOf(messages, config.limits), ...(chatTools ? { tools: chatTools } : {}) }),
+    })
+    const known = engine.models().find(({ id }) => id === model.id)
+    return c.json(
+      {
+        count: tokens.length,
+        max_model_len: known?.contextLength ?? null,
+        tokens,
+        token_strs: strings
+          ? await Promise.all(tokens.map((id) => engine.detokenize({ model: model.id, ids: [id] })))
+          : null,
+      },
+      200,
+    )
+  })
+  return router.openapi(detokenizeRoute, async (c) => {
+    const { model: name, tokens } = c.req.valid('json')
+    await context.meter.admit(c.get('caller'))
+    const model = await resolveModel(context, name)
+    return c.json({ prompt: await engine.detokenize({ model: model.id, ids: tokens }) }, 200)
+  })
+}
