@@ -2,7 +2,7 @@ import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
 /** `athanor serve` answers these; `vite studio` (the development server) hands them on to it. */
-const server = process.env.ATHANOR_URL ?? 'http://127.0.0.1:8090'
+const server = process.env.ATHANOR_URL ?? 'http://127.0.0.1:8000'
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -13,6 +13,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'es2023',
     reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } },
     chunkSizeWarningLimit: 1000,
     // Inlined fonts and images would need `data:` in the content security policy.
     assetsInlineLimit: 0,
