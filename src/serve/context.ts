@@ -9,6 +9,7 @@ import type { ServeConfig } from './config.js'
 import { fromZodError } from './errors.js'
 import { Meter } from './limits.js'
 import { createMetrics, type Metrics } from './metrics.js'
+import type { RunManager } from './runs/index.js'
 
 /** Who asks. On loopback, as long as there is no admin key, it is the person at the machine: user `local` with every scope. */
 export interface Caller {
@@ -70,6 +71,8 @@ export interface ServeContext {
   readonly startup: Startup
   readonly presets?: PresetExpander
   readonly grounding?: Grounding
+  /** Training runs; absent on a server that trains nothing. */
+  readonly runs?: RunManager
 }
 
 /** How far the server is since it began. */

@@ -41,6 +41,7 @@ export async function openRunManager(options: RunManagerOptions): Promise<RunMan
 }
 
 class Manager implements RunManager {
+  readonly workspace: Workspace
   readonly #options: RunManagerOptions
   readonly #runs = new Map<string, WatchedRun>()
   readonly #children = new Map<string, Child>()
@@ -54,6 +55,7 @@ class Manager implements RunManager {
 
   constructor(options: RunManagerOptions) {
     this.#options = options
+    this.workspace = options.workspace
   }
 
   async open(): Promise<void> {

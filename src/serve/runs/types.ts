@@ -1,4 +1,5 @@
 /** Training runs as the server knows them: what was asked, how far it is, and what can be done with it. */
+import type { Workspace } from './workspace.js'
 
 /**
  * `queued` waits for the run before it. `pausing` and `stopping` have been asked to save and end. `interrupted` ended without
@@ -114,6 +115,7 @@ export interface RunCurves {
 }
 
 export interface RunManager {
+  readonly workspace: Workspace
   list(): Promise<readonly Run[]>
   /** @throws ApiError 404 */
   get(id: string): Promise<Run>
