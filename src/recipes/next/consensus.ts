@@ -49,7 +49,8 @@ export function measureReliability(judgements: readonly Judgement[], seed: numbe
   evidence.forEach(({ people }, i) => {
     for (const person of people) own.get(person)!.push(i)
   })
-  const agreed = new Float64Array(evidence.length)
+  // Where there is nobody else to agree with, nothing speaks for or against.
+  const agreed = new Float64Array(evidence.length).fill(0.5)
   for (let round = 0; round < ROUNDS; round++) {
     for (let fold = 0; fold < FOLDS; fold++) {
       const others = evidence.flatMap(({ people }, i) =>

@@ -8,34 +8,28 @@
  * Every part is done once and written down (`journal.json`): a round that was stopped, by whatever, goes on where it was.
  */
 import { readFile, rm } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { makeDirectory, writeFileAtomic } from '../../atomic.js'
 import type { Estimate } from '../../eval/index.js'
 import { type LanguageModel, loadModel, loadRewardModel } from '../../infer/index.js'
 import { Rng } from '../../rng.js'
-import {
-  type Feedback,
-  type JsonObject,
-  type ModelVersion,
-  type Round,
-  type Store,
-  StoreError,
-} from '../../store/index.js'
+import type { JsonObject, ModelVersion } from '../../store/index.js'
 import type { ChatMessage } from '../../text/index.js'
 import { type OnEvent, ppo, type RewardResult, reward, sft, withChatTokens } from '../../train/index.js'
 import { RecipeError } from '../errors.js'
 import { answerPrompts } from '../speedrun/answers.js'
-import { checkGuards, decide, type GuardValues } from './decide.js'
-import {
-  type Gathered,
-  type GatheredCounts,
-  gather,
-  preferenceLines,
-  type Shortage,
-  shortages,
-  voteOf,
-} from './gather.js'
+import { checkGuards, decide } from './decide.js'
+import { type GatheredCounts, gather, preferenceLines, type Shortage, shortages, voteOf } from './gather.js'
 import { openRoundJournal, type RoundJournal } from './journal.js'
+import {
+  earlierRounds,
+  findRound,
+  finishRound,
+  liveVersion,
+  type RoundStore,
+  refuseOthers,
+  unusedFeedback,
+} from './ledger.js'
 import { type Examined, examine, leaning, likelihoods, margins, preference, rewardScores } from './measure.js'
 import {
   exists,
@@ -49,9 +43,6 @@ import {
 import { type RoundReport, roundMarkdown } from './report.js'
 import { type RoundPreset, type RoundSettings, roundPresets, roundSchema } from './settings.js'
 import { questionKey, type Vote } from './votes.js'
-
-/** What of the store a round needs. */
-export type RoundStore = Pick<Store, 'feedback' | 'rounds' | 'models'>
 
 export interface NextRoundOptions {
   readonly store: RoundStore
@@ -458,186 +449,11 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
     preset: preset.name,
     seconds: journal.seconds,
   }
-  const finished = await part('finish', '', () => finish(plan, round, live, gathered, report, first))
+  const finished = await part('finish', '', () => finishRound(plan, round, live, gathered, report, first))
   const final = { ...report, ...finished }
   await writeFileAtomic(at('round.json'), `${JSON.stringify(final, null, 2)}\n`)
   await writeFileAtomic(at('round.md'), roundMarkdown(final))
   return { outcome: final.promoted ? 'promoted' : 'rejected', dir, candidate: at('policy'), report: final }
-}
-
-/** Everything into the store: the version with its lineage, which feedback it comes from, and who is live. Every step may be done again. */
-async function finish(
-  { store, dir, user }: Plan,
-  round: Round,
-  live: ModelVersion,
-  gathered: Gathered,
-  report: RoundReport,
-  guards: GuardValues,
-): Promise<Pick<RoundReport, 'promoted' | 'reasons'>> {
-  const { model } = live
-  await store.rounds.take(round.id, gathered.uses)
-  const scores = { preference: report.preference, leaning: report.leaning, guards: report.guards }
-  await store.models.addVersion({
-    model,
-    version: report.to,
-    dir: join(dir, 'policy'),
-    kind: 'decoder',
-    round: round.id,
-    lineage: {
-      from: live.version,
-      round: round.id,
-      stages: Object.keys(report.stages).filter((name) => name !== 'judge'),
-      data: report.data,
-      feedback: gathered.uses.filter(({ use }) => use === 'train').length,
-      seed: report.settings.seed,
-    },
-    scores: scores as unknown as JsonObject,
-    note: report.reasons.join('; '),
-  })
-  let { promoted, reasons } = report
-  if (promoted) {
-    try {
-      const note = {
-        reason: `${round.id}: ${reasons.join('; ')}`,
-        expect: live.version,
-        ...(user ? { user } : {}),
-      }
-      await store.models.promote(model, report.to, note)
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.reason !== 'conflict') throw error
-      const now = (await store.models.get(model)).live
-      if (now !== report.to) {
-        promoted = false
-        reasons = [
-          `while it was trained, another version (${now}) became live; it was measured against ${live.version}`,
-        ]
-      }
-    }
-  }
-  await store.rounds.update(round.id, {
-    state: promoted ? 'promoted' : 'rejected',
-    to: report.to,
-    counts: gathered.counts as unknown as JsonObject,
-    result: {
-      dir,
-      reasons,
-      preference: report.preference,
-      leaning: report.leaning,
-      guards: report.guards,
-      firstGuards: guards,
-      settings: report.settings,
-      preset: report.preset,
-      report: join(dir, 'round.json'),
-    },
-    error: null,
-    ended: Date.now(),
-  })
-  return { promoted, reasons }
-}
-
-/** What earlier rounds of the model left: preferences to learn again, kept ones, the last reward model, and where the guards began. */
-interface Earlier {
-  readonly preferences: readonly string[]
-  readonly heldOut: readonly string[]
-  readonly comparisons: number
-  readonly reward?: string
-  readonly guards?: GuardValues
-}
-
-async function earlierRounds(store: RoundStore, model: string, current: string): Promise<Earlier> {
-  const rounds: Round[] = []
-  let cursor: string | undefined
-  do {
-    const page = await store.rounds.list({ model, limit: 100, ...(cursor === undefined ? {} : { cursor }) })
-    rounds.push(...page.items)
-    cursor = page.next
-  } while (cursor !== undefined)
-  const done = rounds
-    .filter(({ id, state }) => id !== current && (state === 'promoted' || state === 'rejected'))
-    .reverse()
-  const dirs: { dir: string; promoted: boolean }[] = []
-  for (const { state, result } of done) {
-    const dir = result?.dir
-    if (typeof dir === 'string' && (await exists(join(dir, 'data', 'preferences.jsonl'))))
-      dirs.push({ dir, promoted: state === 'promoted' })
-  }
-  const files = async (name: string) => {
-    const paths: string[] = []
-    for (const { dir } of dirs) {
-      const path = join(dir, 'data', name)
-      if ((await lineCount(path)) > 0) paths.push(path)
-    }
-    return paths
-  }
-  const preferences = await files('preferences.jsonl')
-  let comparisons = 0
-  for (const path of preferences) comparisons += await lineCount(path)
-  const last = dirs.filter(({ promoted }) => promoted).at(-1)
-  const guards = done.find(({ result }) => result?.firstGuards !== undefined)?.result?.firstGuards as
-    | GuardValues
-    | undefined
-  return {
-    preferences,
-    heldOut: await files('preferences-heldout.jsonl'),
-    comparisons,
-    ...(last && (await exists(join(last.dir, 'reward'))) ? { reward: join(last.dir, 'reward') } : {}),
-    ...(guards ? { guards } : {}),
-  }
-}
-
-/** The version that people talk to. */
-async function liveVersion({ store, model, name, versionOf }: NextRoundOptions): Promise<ModelVersion> {
-  const known = await store.models.find(model)
-  if (known) {
-    if (known.live === undefined)
-      throw new RecipeError('recipe/missing', `the model ${model} has no live version; promote one first`)
-    return store.models.version(model, known.live)
-  }
-  if (!(await exists(join(model, 'config.json')))) {
-    const names = (await store.models.list()).map(({ name }) => name)
-    throw new RecipeError(
-      'recipe/missing',
-      `there is no model ${model} in the database (${names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`}), and no model folder of this name`,
-    )
-  }
-  const dir = resolve(model)
-  const called = name ?? basename(dir)
-  const version = await versionOf(dir)
-  const versions = (await store.models.find(called)) ? await store.models.versions(called) : []
-  const same = versions.find((each) => each.version === version)
-  return same ?? store.models.addVersion({ model: called, version, dir, kind: 'decoder' })
-}
-
-/** All feedback about answers of this model that no round has taken. */
-async function unusedFeedback(store: RoundStore, model: string): Promise<Feedback[]> {
-  const found: Feedback[] = []
-  for await (const feedback of store.feedback.each('anyone', { unused: true })) {
-    const models = feedback.answers.flatMap(({ model }) => (model === undefined ? [] : [model]))
-    if (models.length === 0 || models.some((each) => each === model)) found.push(feedback)
-  }
-  return found
-}
-
-async function findRound(store: RoundStore, model: string, dir: string): Promise<Round | undefined> {
-  const { items } = await store.rounds.list({ model, limit: 100 })
-  return items.find(({ result }) => result?.dir === dir)
-}
-
-/** One round of a model at a time. @throws RecipeError */
-async function refuseOthers({ store, abandon }: NextRoundOptions, model: string, dir: string): Promise<void> {
-  const { items } = await store.rounds.list({ model, limit: 100 })
-  for (const round of items.filter(({ state, result }) => state === 'running' && result?.dir !== dir)) {
-    if (!abandon)
-      throw new RecipeError(
-        'recipe/exists',
-        `a round of ${model} is not finished (${round.id}, in ${String(round.result?.dir)}); go on with it by --out of that folder, or give it up with --abandon`,
-      )
-    await store.rounds.update(round.id, {
-      state: 'failed',
-      error: 'given up for another round',
-      ended: Date.now(),
-    })
-  }
 }
 
 function parseSettings(settings: NextRoundOptions['settings']): RoundSettings {
@@ -697,10 +513,6 @@ const promptsOf = (votes: readonly Vote[]) => votes.map(({ prompt }) => prompt)
 
 function distinctPrompts(prompts: readonly Vote['prompt'][]): Vote['prompt'][] {
   return [...new Map(prompts.map((prompt) => [questionKey(prompt), prompt])).values()]
-}
-
-async function lineCount(path: string): Promise<number> {
-  return (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '').length
 }
 
 const mean = (values: readonly number[]) =>

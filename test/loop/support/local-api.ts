@@ -19,9 +19,11 @@ export function localApi(
   { name, maxTokens, seed }: { readonly name: string; readonly maxTokens: number; readonly seed: number },
 ): AssistantApi {
   const saved = new Map<string, { prompt: readonly ChatMessage[]; answers: string[] }>()
-  let [serial, waiting] = [0, [] as Waiting[]]
-  let working: Promise<void> | undefined
+  let serial = 0
+  let waiting: Waiting[] = []
+  let isWorking = false
   const work = async () => {
+    isWorking = true
     await new Promise((resolve) => setTimeout(resolve, 2))
     while (waiting.length > 0) {
       const batch = waiting
@@ -42,12 +44,12 @@ export function localApi(
         for (const { failed } of batch) failed(error)
       }
     }
-    working = undefined
+    isWorking = false
   }
   const answer = (messages: readonly ChatMessage[], count: number) =>
     new Promise<string[]>((done, failed) => {
       waiting.push({ messages, count, done, failed })
-      working ??= work()
+      if (!isWorking) void work()
     })
   const save = (prompt: readonly ChatMessage[], answers: string[]) => {
     const id = `msg_${++serial}`
