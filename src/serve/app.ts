@@ -5,6 +5,10 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { routePath } from 'hono/route'
+import { dataRoutes } from './api/data.js'
+import { registryRoutes } from './api/models.js'
+import { runRoutes } from './api/runs.js'
+import { stageRoutes } from './api/stages.js'
 import { authenticate, requireCaller } from './auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from './context.js'
 import { docsRoutes } from './docs.js'
@@ -42,6 +46,10 @@ export function createApp(context: ServeContext): OpenAPIHono<ServeEnv> {
   app.route('/', embeddingRoutes(context))
   app.route('/', tokenRoutes(context))
   app.route('/', scoreRoutes(context))
+  app.route('/', stageRoutes(context))
+  app.route('/', runRoutes(context))
+  app.route('/', dataRoutes(context))
+  app.route('/', registryRoutes(context))
 
   app.route('/', docsRoutes(context, app))
   app.route('/', studioRoutes(studioFolder))
