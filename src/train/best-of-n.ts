@@ -82,7 +82,6 @@ export async function bestOf(options: BestOfOptions): Promise<BestOfResult> {
     ...(options.device === undefined ? {} : { device: options.device }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   }
-  const loaded = await loadPrompts(options.data, { ...settings, onEvent, signal })
   const model = await loadModel(options.model, machine)
   const { tokenizer, chat, config } = model
   if (!tokenizer || !chat) {
@@ -91,6 +90,7 @@ export async function bestOf(options: BestOfOptions): Promise<BestOfResult> {
       `${options.model} has no tokenizer with a chat format, so it cannot answer; fine-tune it on dialogues first (athanor sft)`,
     )
   }
+  const loaded = await loadPrompts(options.data, { ...settings, chat, onEvent, signal })
   const { score, dispose } = await openScorer(options, machine, { tokenizer, endId: chat.stopIds[0]! })
   const work = `${out}.parts`
   const source = `best of ${settings.n} by ${options.model}`

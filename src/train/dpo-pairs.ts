@@ -1,10 +1,11 @@
 /** Pairs as DPO compares them: the tokens of both answers, and how likely the reference finds these. */
-import { readPairs } from '../data/index.js'
+import { type Pair, readPairs } from '../data/index.js'
 import { encodeForScore, padTokens } from '../infer/index.js'
 import { type GptConfig, gptLogProbs, type Params } from '../models/index.js'
 import { type Device, jit, mul, NDArray, sum, type Tensor } from '../tensor/index.js'
 import type { ChatFormat } from '../text/index.js'
 import { promptKey, splitByPrompt } from './comparisons.js'
+import { spelled } from './dialogue-rows.js'
 import type { DpoRecipe } from './dpo-recipe.js'
 import { TrainError } from './errors.js'
 import type { OnEvent } from './events.js'
@@ -41,8 +42,8 @@ export async function preparePairs(
   let [done, cut, tooLong] = [0, 0, 0]
   const read = async (paths: readonly string[]) => {
     const pairs: TokenPair[] = []
-    for await (const pair of readPairs(paths, { ...skips.options, signal })) {
-      const one = encodePair(pair, chat, T)
+    const encode = (pair: Pair) => spelled(() => encodePair(pair, chat, T))
+    for await (const one of readPairs(paths, { ...skips.options, signal }, encode)) {
       if (!one) tooLong++
       else {
         if (one.cut) cut++

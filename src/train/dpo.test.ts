@@ -104,6 +104,19 @@ describe('dpo', () => {
     await expect(tune('wrong', { overrides })).rejects.toThrow(/labelSmoothing: only the sigmoid loss/)
   })
 
+  it('passes over pairs that the vocabulary cannot spell, with their lines', async () => {
+    const file = join(dir, 'spelling.jsonl')
+    await writeFile(
+      file,
+      lines([...Array.from({ length: 12 }, (_, i) => pair(i)), { ...pair(0), chosen: 'é' }]),
+    )
+    const warnings: string[] = []
+    const onEvent = (event: TrainEvent) => void (event.type === 'warning' && warnings.push(event.text))
+    const { pairs } = await tune('spelling', { data: [file], onEvent, overrides: { ...settings, epochs: 1 } })
+    expect(pairs.skipped).toBe(1)
+    expect(warnings.join()).toMatch(/spelling\.jsonl:13 was passed over: .*"é"/)
+  })
+
   it('leaves out answers that fill the context, and says so where nothing remains', async () => {
     const file = join(dir, 'long.jsonl')
     await writeFile(file, lines([{ ...pair(0), chosen: 'x'.repeat(80) }, pair(1), pair(2)]))

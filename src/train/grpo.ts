@@ -97,7 +97,7 @@ async function train(stage: StageRun<GrpoRecipe>, options: GrpoOptions): Promise
       `minibatchSize ${recipe.minibatchSize} does not divide the ${batchSize} answers of a step`,
     )
   }
-  const reading = { ...recipe, onEvent, signal }
+  const reading = { ...recipe, chat, onEvent, signal }
   const loaded =
     options.prompts ?? (inputs.data?.length ? await loadPrompts(inputs.data, reading) : undefined)
   if (!loaded) throw new TrainError('recipe', 'grpo needs prompts to answer; give a file of them')

@@ -1,5 +1,5 @@
 /** What a reward model learns from and is measured on. */
-import { readDialogues, readRankings } from '../data/index.js'
+import { type Dialogue, type Ranking, readDialogues, readRankings } from '../data/index.js'
 import { encodeForScore } from '../infer/index.js'
 import {
   type ComparedPrompt,
@@ -9,6 +9,7 @@ import {
   countComparisons,
   splitByPrompt,
 } from './comparisons.js'
+import { spelled } from './dialogue-rows.js'
 import { TrainError } from './errors.js'
 import type { OnEvent } from './events.js'
 import type { RewardRecipe } from './reward-recipe.js'
@@ -46,8 +47,9 @@ export async function prepareRewardData(
   }
   const read = async (paths: readonly string[]) => {
     const prompts: ComparedPrompt[] = []
-    for await (const ranking of readRankings(paths, skips.options)) {
-      prompts.push(comparePrompt(ranking, chat, T))
+    const compared = (ranking: Ranking) => spelled(() => comparePrompt(ranking, chat, T))
+    for await (const prompt of readRankings(paths, { ...skips.options, signal }, compared)) {
+      prompts.push(prompt)
       progress('reading rankings', prompts.length)
     }
     return prompts
@@ -81,9 +83,13 @@ export async function prepareRewardData(
   const train = split.train.filter(({ comparisons }) => comparisons.some(usable))
   const demonstrations: Int32Array[] = []
   if (inputs.demonstrations?.length) {
-    for await (const { messages } of readDialogues(inputs.demonstrations, skips.options)) {
-      if (!messages.some(({ role }) => role === 'assistant')) continue
-      demonstrations.push(encodeForScore(chat, messages, T).ids)
+    const encode = ({ messages }: Dialogue) =>
+      messages.some(({ role }) => role === 'assistant')
+        ? spelled(() => encodeForScore(chat, messages, T).ids)
+        : undefined
+    for await (const ids of readDialogues(inputs.demonstrations, { ...skips.options, signal }, encode)) {
+      if (!ids) continue
+      demonstrations.push(ids)
       progress('reading demonstrations', demonstrations.length)
     }
     if (demonstrations.length === 0)

@@ -172,6 +172,19 @@ describe('reward', () => {
     )
   })
 
+  it('passes over answers that the vocabulary cannot spell, with their lines', async () => {
+    const file = join(dir, 'spelling.jsonl')
+    const strange = { ...ranking(3), answers: ['aaa', 'aab', 'abé', 'bbb'] }
+    await writeFile(file, lines([...Array.from({ length: 6 }, (_, i) => ranking(i)), strange]))
+    const warnings: string[] = []
+    await train('spelling', {
+      data: [file],
+      overrides: { ...settings, heldOutFraction: 0, epochs: 1 },
+      onEvent: (event) => void (event.type === 'warning' && warnings.push(event.text)),
+    })
+    expect(warnings.join()).toMatch(/spelling\.jsonl:7 was passed over: .*"é"/)
+  })
+
   it('blames the context where it is too short to tell answers apart', async () => {
     await expect(train('blind', { overrides: { ...settings, contextLength: 1 } })).rejects.toThrow(
       /384 of 384 answers fill the context.*raise contextLength/,

@@ -30,9 +30,14 @@ export function readDialogues<T = Dialogue>(
 
 /**
  * Prompts: any dialogue of {@link readDialogues}, without the assistant's last answer, and `prompt` alone.
+ * @param as as in `readDialogues`
  * @throws DataError as `readDialogues`
  */
-export function readPrompts(paths: readonly string[], options: RecordOptions = {}): AsyncGenerator<Prompt> {
+export function readPrompts<T = Prompt>(
+  paths: readonly string[],
+  options: RecordOptions = {},
+  as: (prompt: Prompt) => T = (prompt) => prompt as T,
+): AsyncGenerator<T> {
   return readRecords(paths, 'prompt', options, (fields) => {
     const dialogues = fields.prompt === undefined ? dialoguesOf(fields, '') : [promptOf(fields)]
     return dialogues.map(({ messages, ...others }) => {
@@ -41,7 +46,8 @@ export function readPrompts(paths: readonly string[], options: RecordOptions = {
       checkDialogue(prompt)
       const last = prompt.at(-1)?.role
       if (last !== 'user' && last !== 'tool') throw new Unfit('there is no question of a user to answer')
-      return { ...others, messages: prompt, ...(fields.check === undefined ? {} : { check: fields.check }) }
+      const check = fields.check === undefined ? {} : { check: fields.check }
+      return as({ ...others, messages: prompt, ...check })
     })
   })
 }

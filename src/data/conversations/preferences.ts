@@ -12,26 +12,36 @@ import type { Pair, Ranking } from './types.js'
  * - a ranking, of which every two answers that are not tied make a pair.
  *
  * Passed over, besides what is broken: answers that are equal or empty, and rankings in which all answers are tied.
+ * @param as what becomes of a pair; where it throws {@link Unfit}, the record is passed over as well
  * @throws DataError as `readDialogues`
  */
-export function readPairs(paths: readonly string[], options: RecordOptions = {}): AsyncGenerator<Pair> {
+export function readPairs<T = Pair>(
+  paths: readonly string[],
+  options: RecordOptions = {},
+  as: (pair: Pair) => T = (pair) => pair as T,
+): AsyncGenerator<T> {
   return readRecords(paths, 'pair', options, (fields) => {
-    if (fields.answers === undefined) return [pairOf(fields)]
+    if (fields.answers === undefined) return [as(pairOf(fields))]
     const pairs = pairsOfRanking(rankingOf(fields))
     if (pairs.length === 0) throw new Unfit('all answers are tied')
-    return pairs
+    return pairs.map(as)
   })
 }
 
 /**
  * Rankings of two or more answers; a pair (in any form of {@link readPairs}) is a ranking of two. All answers may be tied.
+ * @param as as in {@link readPairs}
  * @throws DataError as `readDialogues`
  */
-export function readRankings(paths: readonly string[], options: RecordOptions = {}): AsyncGenerator<Ranking> {
+export function readRankings<T = Ranking>(
+  paths: readonly string[],
+  options: RecordOptions = {},
+  as: (ranking: Ranking) => T = (ranking) => ranking as T,
+): AsyncGenerator<T> {
   return readRecords(paths, 'ranking', options, (fields) => {
-    if (fields.answers !== undefined) return [rankingOf(fields)]
+    if (fields.answers !== undefined) return [as(rankingOf(fields))]
     const { chosen, rejected, ...others } = pairOf(fields)
-    return [{ ...others, answers: [chosen, rejected], ranks: [1, 2] }]
+    return [as({ ...others, answers: [chosen, rejected], ranks: [1, 2] })]
   })
 }
 

@@ -111,7 +111,7 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
       `minibatchSize ${recipe.minibatchSize} does not divide batchSize ${recipe.batchSize}`,
     )
   }
-  const reading = { ...recipe, onEvent, signal }
+  const reading = { ...recipe, chat, onEvent, signal }
   const loaded =
     options.prompts ?? (inputs.data?.length ? await loadPrompts(inputs.data, reading) : undefined)
   if (!loaded) throw new TrainError('recipe', 'ppo needs prompts to answer; give a file of them')

@@ -44,3 +44,18 @@ it('names the first broken lines of a file and counts the others', async () => {
     await rm(dir, { recursive: true })
   }
 })
+
+it('passes over prompts that the chat format cannot write, with their lines', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'athanor-prompts-'))
+  try {
+    const file = join(dir, 'prompts.jsonl')
+    const strange = { messages: [{ role: 'user', content: 'où?' }] }
+    await writeFile(file, [why, strange].map((prompt) => `${JSON.stringify(prompt)}\n`).join(''))
+    const texts: string[] = []
+    const onEvent = (event: { type: string; text?: string }) => void texts.push(event.text!)
+    expect(await loadPrompts([file], { ...options, chat, maxTokens: 8, onEvent })).toHaveLength(1)
+    expect(texts[0]).toMatch(/prompts\.jsonl:2 was passed over: .*"ù"/)
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})

@@ -2,6 +2,7 @@
 import { type Prompt, readPrompts } from '../../data/index.js'
 import type { Rng } from '../../rng.js'
 import type { ChatFormat } from '../../text/index.js'
+import { spelled } from '../dialogue-rows.js'
 import { TrainError } from '../errors.js'
 import type { OnEvent } from '../events.js'
 import { SkipLog } from '../skips.js'
@@ -16,6 +17,8 @@ export interface PromptOptions {
   readonly maxPromptTokens?: number | undefined
   readonly maxTokens: number
   readonly maxSkipped: number
+  /** Passes over, with their lines, prompts that this format cannot write. */
+  readonly chat?: ChatFormat | undefined
   readonly onEvent?: OnEvent | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -23,11 +26,15 @@ export interface PromptOptions {
 /** Reads prompts from files. @throws TrainError where none is left; DataError where too many lines are broken */
 export async function loadPrompts(
   paths: readonly string[],
-  { maxSkipped, onEvent = () => {}, signal }: PromptOptions,
+  { maxSkipped, chat, onEvent = () => {}, signal }: PromptOptions,
 ): Promise<Prompt[]> {
   const prompts: Prompt[] = []
   const skips = new SkipLog(onEvent, maxSkipped)
-  for await (const prompt of readPrompts(paths, { ...skips.options, signal })) prompts.push(prompt)
+  const checked = (prompt: Prompt) => {
+    if (chat) spelled(() => promptIds(prompt, chat))
+    return prompt
+  }
+  for await (const prompt of readPrompts(paths, { ...skips.options, signal }, checked)) prompts.push(prompt)
   skips.finish()
   return prompts
 }
@@ -51,15 +58,7 @@ export function encodePrompts(
     )
   }
   const room = Math.min(maxPromptTokens ?? Number.POSITIVE_INFINITY, left)
-  const encoded = prompts.map((prompt) => ({
-    prompt,
-    ids: [
-      ...chat.encode(prompt.messages, {
-        addGenerationPrompt: true,
-        ...(prompt.tools ? { tools: prompt.tools } : {}),
-      }).ids,
-    ],
-  }))
+  const encoded = prompts.map((prompt) => ({ prompt, ids: promptIds(prompt, chat) }))
   const fitting = encoded.filter(({ ids }) => ids.length <= room)
   if (fitting.length < encoded.length) {
     onEvent({
@@ -78,6 +77,10 @@ export function encodePrompts(
     )
   }
   return fitting
+}
+
+function promptIds({ messages, tools }: Prompt, chat: ChatFormat): number[] {
+  return [...chat.encode(messages, { addGenerationPrompt: true, ...(tools ? { tools } : {}) }).ids]
 }
 
 /** The prompts of a step: every prompt once before any comes again, in an order that depends on the seed and the epoch only. */
