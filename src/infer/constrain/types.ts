@@ -1,11 +1,14 @@
 /** What the parts of constrained generation say to each other. Pure: no model, no platform code. */
+import type { Matcher } from './matcher.js'
 import type { Node } from './nodes.js'
 
 /** A language that answers must belong to: compiled once, used by any number of texts and vocabularies. */
 export interface Grammar {
   readonly root: Node
-  /** How many nodes it has, for those who meter it. */
-  readonly size: number
+  /** All nodes, by id. */
+  readonly nodes: readonly Node[]
+  /** What is known of it by vocabulary, shared by all texts that follow it. */
+  readonly matchers: WeakMap<Vocabulary, Matcher>
 }
 
 /** The tokens of a tokenizer as bytes, ready to be matched; made once per model by `createVocabulary`. */
@@ -15,6 +18,8 @@ export interface Vocabulary {
   /** Tokens that end a text. */
   readonly endIds: readonly number[]
   readonly trie: TokenTrie
+  /** What a token adds to the text; undefined for special tokens, which are no text. */
+  bytes(token: number): Uint8Array | undefined
   /** Whether every single byte is a token, so that anything can be spelt. */
   readonly spellsBytes: boolean
   /** In how many tokens this character can be spelt on its own; Infinity where it cannot. */
