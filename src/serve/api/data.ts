@@ -254,7 +254,7 @@ async function rankedInFile(file: string, shown: string, offset: number, limit: 
   const items: z.infer<typeof pairSchema>[] = []
   let index = 0
   try {
-    for await (const ranking of readRankings([file])) {
+    for await (const ranking of readRankings([file], { limit: 1000 })) {
       if (index++ < offset) continue
       items.push(ofRanking(ranking))
       if (items.length >= limit) break

@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Store } from '../../store/index.js'
+import { openStore, type Store } from '../../store/index.js'
 import { stageJob } from './job.js'
 import { openRunManager } from './manager.js'
 import { findStage } from './stages.js'
-import { memoryStore } from './testing/memory-store.js'
 import type { Job, Run, RunManager } from './types.js'
 import { createWorkspace, type Workspace } from './workspace.js'
 
@@ -23,7 +22,7 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'athanor-runs-'))
   await mkdir(join(root, 'runs'))
   await mkdir(join(root, 'data'))
-  store = memoryStore()
+  store = await openStore({ url: ':memory:' })
   workspace = createWorkspace({ runs: join(root, 'runs'), data: join(root, 'data') }, store)
 })
 
