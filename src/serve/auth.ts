@@ -1,6 +1,6 @@
 /** Who may do what: API keys and their scopes. */
 import type { MiddlewareHandler } from 'hono'
-import { type ApiKey, SCOPES, type Scope } from '../store/index.js'
+import { type ApiKey, keyState, SCOPES, type Scope } from '../store/index.js'
 import type { Caller, ServeContext, ServeEnv } from './context.js'
 import { ApiError } from './errors.js'
 
@@ -46,7 +46,7 @@ export function authenticate(context: ServeContext): MiddlewareHandler<ServeEnv>
     const key = await store.keys.find(secret)
     if (key !== undefined) {
       checkState(key, clock.now())
-      await store.keys.touch(key.id)
+      if ((key.lastUsed ?? 0) < clock.now() - MINUTE) await store.keys.touch(key.id)
       const { id, user, scopes, limits } = key
       c.set('caller', { key: id, user, scopes, ...(limits === undefined ? {} : { limits }) })
       return next()
@@ -93,16 +93,20 @@ const missingKey = () =>
     headers: { 'www-authenticate': 'Bearer' },
   })
 
-function checkState({ revoked, expires, id }: ApiKey, now: number): void {
-  if (revoked !== undefined)
-    throw new ApiError(401, `the API key ${id} has been revoked`, { code: 'revoked_api_key' })
-  if (expires !== undefined && expires <= now) {
-    throw new ApiError(401, `the API key ${id} expired on ${new Date(expires).toISOString()}`, {
-      code: 'expired_api_key',
-    })
-  }
+function checkState(key: ApiKey, now: number): void {
+  const state = keyState(key, now)
+  if (state === 'valid') return
+  const when = new Date(state === 'revoked' ? key.revoked! : key.expires!).toISOString()
+  throw new ApiError(
+    401,
+    `the API key ${key.id} ${state === 'revoked' ? 'was revoked' : 'expired'} on ${when}`,
+    {
+      code: `${state}_api_key`,
+    },
+  )
 }
 
+const MINUTE = 60_000
 /** Milliseconds until a first admin key, made by another process, is noticed. */
 const ASK_AGAIN = 1000
 const MAX_SECRET = 512

@@ -134,15 +134,35 @@ export function toApiError(error: unknown): ApiError {
 
 /** What zod found, in the words of the request: the first problem, where it is, and the field as `param`. */
 export function fromZodError(error: z.ZodError): ApiError {
-  const [issue] = error.issues
-  const param = pathOf(issue?.path ?? [])
+  const { path, message, code } = firstIssue(error.issues)
+  const param = pathOf(path)
   const where = param === '' ? 'the body of the request' : param
   const more = error.issues.length > 1 ? ` (and ${error.issues.length - 1} more)` : ''
-  return new ApiError(400, `${where}: ${issue?.message ?? 'is not valid'}${more}`, {
+  return new ApiError(400, `${where}: ${message}${more}`, {
     param: param === '' ? undefined : param,
-    code: issue?.code === 'unrecognized_keys' ? 'unknown_parameter' : 'invalid_value',
+    code: code === 'unrecognized_keys' ? 'unknown_parameter' : 'invalid_value',
     cause: error,
   })
+}
+
+type Issue = z.core.$ZodIssue
+type Problem = Pick<Issue, 'path' | 'message' | 'code'>
+
+/** The first problem; of a key or of alternatives, what was wrong with it or with the one that came furthest. */
+function firstIssue(issues: readonly Issue[], path: readonly PropertyKey[] = []): Problem {
+  const [issue] = issues
+  if (issue === undefined) return { path: [...path], message: 'is not valid', code: 'custom' }
+  const whole = [...path, ...issue.path]
+  if (issue.code === 'invalid_key') return { ...firstIssue(issue.issues), path: whole }
+  if (issue.code === 'invalid_union' && issue.message === 'Invalid input') {
+    const problems = issue.errors.map((each) => firstIssue(each, whole))
+    const furthest = problems.reduce<Problem | undefined>(
+      (best, each) => (best === undefined || each.path.length > best.path.length ? each : best),
+      undefined,
+    )
+    if (furthest) return furthest
+  }
+  return { path: whole, message: issue.message, code: issue.code }
 }
 
 const MAX_PARAM = 200

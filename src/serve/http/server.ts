@@ -78,7 +78,10 @@ class Connections {
   }
 
   add(socket: Socket): void {
-    if (this.#sockets.size >= this.#limit) return refuse(socket, 503)
+    if (this.#sockets.size >= this.#limit) {
+      refuse(socket, 503)
+      return
+    }
     this.#sockets.set(socket, { waiting: 0, since: performance.now(), requests: 0 })
     socket.once('close', () => this.#sockets.delete(socket))
   }
