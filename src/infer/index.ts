@@ -1,6 +1,6 @@
 /** Asking a model: loading, sampling, generation with cached keys and values. */
 export type { CompletionOptions, Finish, Generation, Prompt } from './completion.js'
-export type * from './engine/types.js'
+export * from './engine/index.js'
 export { InferError, type InferErrorCode } from './errors.js'
 export { type GenerateBatchOptions, type GenerateOptions, generate, generateBatch } from './generate.js'
 export { createGenerator, Generator, type GeneratorOptions } from './generator.js'

@@ -5,20 +5,29 @@ export interface StopText {
   /** What was held back because a stop string might have begun in it. */
   flush(): string
   readonly stopped: boolean
+  /** The stop string that was found. */
+  readonly found: string | undefined
 }
 
 /** Finds stop strings across the borders of pieces; holds back no more than the beginning of one. */
 export function createStopText(stops: readonly string[]): StopText {
   let held = ''
   let stopped = false
+  let found: string | undefined
   return {
     push(piece) {
       if (stopped) return ''
       held += piece
-      const found = stops.map((stop) => held.indexOf(stop)).filter((at) => at >= 0)
-      if (found.length > 0) {
+      let first = Number.POSITIVE_INFINITY
+      for (const stop of stops) {
+        const at = held.indexOf(stop)
+        if (at < 0 || at >= first) continue
+        first = at
+        found = stop
+      }
+      if (found !== undefined) {
         stopped = true
-        return held.slice(0, Math.min(...found))
+        return held.slice(0, first)
       }
       const keep = Math.max(0, ...stops.map((stop) => beginning(held, stop)))
       const sure = held.slice(0, held.length - keep)
@@ -32,6 +41,9 @@ export function createStopText(stops: readonly string[]): StopText {
     },
     get stopped() {
       return stopped
+    },
+    get found() {
+      return found
     },
   }
 }
