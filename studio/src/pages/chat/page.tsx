@@ -70,14 +70,14 @@ export function Page() {
         <StartPanel session={server} />
       ) : (
         <Talk
-          key={id ?? 'new'}
+          key={session.key}
           session={session}
           canTalk={!nothingToTalkTo}
           onOptions={() => setOptions(true)}
           listButton={
             <IconButton
               className="chat-list-button"
-              icon="menu"
+              icon="list"
               label={t('chat.conversations')}
               onClick={() => setList(true)}
             />

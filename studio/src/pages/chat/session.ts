@@ -63,6 +63,8 @@ let counter = 0
 const localId = () => `local_${Date.now().toString(36)}_${String(++counter).padStart(6, '0')}`
 
 export class ChatSession {
+  /** Stays the same when the conversation gets its id. */
+  readonly key = localId()
   readonly store: Store<ChatState>
   readonly #server: ChatServer
   #abort: AbortController | undefined
@@ -287,7 +289,8 @@ export function requestFor(
     store: true,
     ...(conversation === undefined ? {} : { conversation }),
     ...(parent === undefined ? {} : { parent }),
-    ...(preset ? { preset, parameters: parameters ?? {} } : {}),
+    // The server keeps what a preset says as the conversation's first messages.
+    ...(preset && parent === undefined ? { preset, parameters: parameters ?? {} } : {}),
     ...(collection ? { collection } : {}),
   }
 }
