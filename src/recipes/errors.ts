@@ -9,7 +9,8 @@ export class RecipeError extends AthanorError {
       | 'recipe/plan'
       | 'recipe/journal'
       | 'recipe/preset'
-      | 'recipe/stopped',
+      | 'recipe/stopped'
+      | 'recipe/server',
     message: string,
   ) {
     super(code, message)

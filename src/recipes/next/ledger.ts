@@ -9,6 +9,7 @@ import {
   type Store,
   StoreError,
 } from '../../store/index.js'
+import { inspectModel } from '../../infer/engine/model-files.js'
 import { RecipeError } from '../errors.js'
 import type { GuardValues } from './decide.js'
 import type { Gathered } from './gather.js'
@@ -23,12 +24,12 @@ export async function liveVersion({
   store,
   model,
   name,
-  versionOf,
+  versionOf = versionOfFiles,
 }: {
   readonly store: RoundStore
   readonly model: string
   readonly name?: string
-  readonly versionOf: (dir: string) => Promise<string>
+  readonly versionOf?: (dir: string) => Promise<string>
 }): Promise<ModelVersion> {
   const known = await store.models.find(model)
   if (known) {
@@ -49,6 +50,11 @@ export async function liveVersion({
   const versions = (await store.models.find(called)) ? await store.models.versions(called) : []
   const same = versions.find((each) => each.version === version)
   return same ?? store.models.addVersion({ model: called, version, dir, kind: 'decoder' })
+}
+
+/** The engine's name for the weights in a folder. */
+export async function versionOfFiles(dir: string): Promise<string> {
+  return (await inspectModel(dir)).version
 }
 
 /** All feedback about answers of this model that no round has taken. */

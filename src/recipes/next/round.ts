@@ -29,6 +29,7 @@ import {
   type RoundStore,
   refuseOthers,
   unusedFeedback,
+  versionOfFiles,
 } from './ledger.js'
 import { type Examined, examine, leaning, likelihoods, margins, preference, rewardScores } from './measure.js'
 import {
@@ -59,8 +60,8 @@ export interface NextRoundOptions {
   readonly settings?: Parameters<typeof roundSchema.parse>[0]
   /** Give up a round of the same model that was never finished. */
   readonly abandon?: boolean
-  /** The engine's name for the weights in a folder; see `ModelVersion.version`. */
-  readonly versionOf: (dir: string) => Promise<string>
+  /** The name of the weights in a folder; see `ModelVersion.version`. Default: the engine's. */
+  readonly versionOf?: (dir: string) => Promise<string>
   readonly threads?: number
   readonly signal?: AbortSignal
   readonly onEvent?: OnEvent
@@ -417,7 +418,7 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
   const first = earlier.guards ?? examined.live.guards
   const guards = checkGuards(examined.candidate.guards, examined.live.guards, first, settings.guards)
   const verdict = decide({ ...measured, guards, judgeAccuracy: judged.accuracy ?? undefined })
-  const version = await part('version', '', () => plan.versionOf(at('policy')))
+  const version = await part('version', '', () => (plan.versionOf ?? versionOfFiles)(at('policy')))
   const report: RoundReport = {
     round: round.id,
     model: live.model,

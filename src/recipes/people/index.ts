@@ -1,0 +1,5 @@
+export type { AssistantApi } from './api.js'
+export { type Demonstration, type DemonstrationOptions, demonstrate } from './demonstration.js'
+export { type HttpApiOptions, httpApi } from './http.js'
+export { crowd, type Person, talk } from './talk.js'
+export { ADVERTISERS, namesSource, SHORT_WITH_SOURCE, type Taste } from './taste.js'
