@@ -63,7 +63,14 @@ async function removeUser({ db }: Session, user: string): Promise<Counts> {
   await db.deleteFrom('labelLeases').where('labeler', '=', user).execute()
   count('tasks', await db.deleteFrom('labelTasks').where('id', 'in', tasks).executeTakeFirst())
   count('comparisons', await db.deleteFrom('comparisons').where('user', '=', user).executeTakeFirst())
-  count('messages', await db.deleteFrom('messages').where('user', '=', user).executeTakeFirst())
+  // Children go with their parents and would not be counted.
+  const { number } = await db
+    .selectFrom('messages')
+    .select(sql<number>`count(*)`.as('number'))
+    .where('user', '=', user)
+    .executeTakeFirstOrThrow()
+  counts.messages = Number(number)
+  await db.deleteFrom('messages').where('user', '=', user).execute()
   count('conversations', await db.deleteFrom('conversations').where('user', '=', user).executeTakeFirst())
 
   const changed = db.selectFrom('documents').select('collection').where('user', '=', user)

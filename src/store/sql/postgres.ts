@@ -32,14 +32,14 @@ export class PostgresDialect implements Dialect {
       connectionString: url,
       max: connections,
       connectionTimeoutMillis: 15_000,
-      // What the promise of a write means, whatever the server's default is.
-      options: '-c synchronous_commit=on',
       application_name: 'athanor',
       types: {
         getTypeParser: (oid: number, format?: 'text' | 'binary') =>
           oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
       } as pg.CustomTypesConfig,
     })
+    // What the promise of a write means, whatever the server's default is. What follows on the connection waits for it.
+    pool.on('connect', (client) => void client.query('SET synchronous_commit TO on').catch(() => undefined))
     // A connection that breaks while nobody uses it: the next query opens another one.
     pool.on('error', () => undefined)
     const attempt = async <T>(work: () => Promise<T>): Promise<T> => {

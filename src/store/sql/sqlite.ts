@@ -2,7 +2,6 @@ import { open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { type Client, createClient, type InValue, LibsqlError, type Transaction } from '@libsql/client'
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -13,11 +12,13 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
+import Database from 'libsql/promise'
 import { makeDirectory, StorageError, toStorageError } from '../../atomic.js'
+import { AthanorError } from '../../errors.js'
 import { StoreError } from '../errors.js'
 
-/** How long another process may hold the database before a write gives up. */
-const BUSY_MILLISECONDS = 30_000
+/** How long others may hold the database before a write gives up. */
+const PATIENCE = 30_000
 
 /** The folder and an empty file that only this user reads, where there is none yet. SQLite gives its other files the same rights. */
 export async function prepareFile(path: string): Promise<void> {
@@ -52,7 +53,7 @@ export interface SqliteOptions {
   readonly checkCaller?: () => void
 }
 
-/** SQLite through libsql, whose calls are synchronous: one connection, which is used by one at a time. */
+/** SQLite through libsql: one connection, which is used by one at a time. */
 export class SqliteDialect implements Dialect {
   constructor(private readonly options: SqliteOptions) {}
   createDriver = () => new SqliteDriver(this.options)
@@ -63,26 +64,16 @@ export class SqliteDialect implements Dialect {
 
 class SqliteDriver implements Driver {
   readonly #options: SqliteOptions
-  readonly #connection: SqliteConnection
-  #client: Client | undefined
+  #connection: SqliteConnection | undefined
   #queue: Promise<void> = Promise.resolve()
   #release: (() => void) | undefined
 
   constructor(options: SqliteOptions) {
     this.#options = options
-    this.#connection = new SqliteConnection(options.path)
   }
 
   async init(): Promise<void> {
-    const { path } = this.#options
-    try {
-      const url = path === ':memory:' ? path : `file:${encodeURI(path).replace(/[?#]/g, encodeURIComponent)}`
-      this.#client = createClient({ url, concurrency: 1 })
-    } catch (error) {
-      throw translate(error, path)
-    }
-    this.#connection.client = this.#client
-    await this.#connection.execute('PRAGMA journal_mode = WAL')
+    this.#connection = await SqliteConnection.open(this.#options)
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -94,18 +85,12 @@ class SqliteDriver implements Driver {
     })
     await before
     this.#release = release
-    try {
-      await this.#connection.prepare(this.#options)
-    } catch (error) {
-      release()
-      throw error
-    }
-    return this.#connection
+    return this.#connection!
   }
 
-  beginTransaction = () => this.#connection.begin(this.#options.snapshot ? 'deferred' : 'write')
-  commitTransaction = () => this.#connection.commit()
-  rollbackTransaction = () => this.#connection.rollback()
+  beginTransaction = () => this.#connection!.begin()
+  commitTransaction = () => this.#connection!.commit()
+  rollbackTransaction = () => this.#connection!.rollback()
 
   async releaseConnection(): Promise<void> {
     this.#release?.()
@@ -113,54 +98,100 @@ class SqliteDriver implements Driver {
 
   async destroy(): Promise<void> {
     await this.#queue
-    this.#client?.close()
+    this.#connection?.close()
   }
 }
 
+/** The part of libsql that is used. `exec` works on another thread, statements on this one. */
+interface Libsql {
+  readonly inTransaction: boolean
+  exec(sql: string): Promise<void>
+  prepare(sql: string): Promise<{
+    readonly reader: boolean
+    all(parameters: readonly unknown[]): Promise<unknown[]>
+    run(parameters: readonly unknown[]): Promise<{ readonly changes: number }>
+  }>
+  close(): void
+}
+
+/** Again and again while another process holds the database. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  const start = performance.now()
+  for (let pause = 1; ; pause = Math.min(20, pause * 2)) {
+    try {
+      return await work()
+    } catch (error) {
+      const isBusy = [BUSY, LOCKED].includes(resultOf(error))
+      if (!isBusy || performance.now() - start > PATIENCE) throw error
+      await delay(pause)
+    }
+  }
+}
+
+const WRITES = ['InsertQueryNode', 'UpdateQueryNode', 'DeleteQueryNode']
+
 class SqliteConnection implements DatabaseConnection {
-  client: Client | undefined
-  #transaction: Transaction | undefined
-  #prepared = false
+  private constructor(
+    private readonly db: Libsql,
+    private readonly options: SqliteOptions,
+  ) {}
 
-  constructor(private readonly path: string) {}
-
-  /** Settings that belong to a connection: the client opens another one after some errors. */
-  async prepare({ maxPages }: SqliteOptions): Promise<void> {
-    if (this.#prepared) return
-    // FULL: a transaction is on the disk when its COMMIT returns. The wait for other processes is below, where it blocks nobody.
-    await this.execute('PRAGMA synchronous = FULL')
-    await this.execute('PRAGMA foreign_keys = ON')
-    await this.execute('PRAGMA busy_timeout = 20')
-    if (maxPages !== undefined) await this.execute(`PRAGMA max_page_count = ${maxPages}`)
-    this.#prepared = true
+  static async open(options: SqliteOptions): Promise<SqliteConnection> {
+    try {
+      const db = new Database(options.path, {}) as unknown as Libsql
+      // Short, because it keeps one of libsql's few threads; the longer wait is in `patiently`.
+      await db.exec('PRAGMA busy_timeout = 20')
+      if (!options.snapshot) await patiently(() => db.exec('PRAGMA journal_mode = WAL'))
+      // A transaction is on the disk when its COMMIT returns.
+      await db.exec('PRAGMA synchronous = FULL')
+      await db.exec('PRAGMA foreign_keys = ON')
+      if (options.maxPages !== undefined) await db.exec(`PRAGMA max_page_count = ${options.maxPages}`)
+      return new SqliteConnection(db, options)
+    } catch (error) {
+      throw translate(error, options.path)
+    }
   }
 
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, rowsAffected } = await this.execute(sql, parameters as InValue[])
-    return { rows: rows as R[], numAffectedRows: BigInt(rowsAffected) }
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (this.db.inTransaction || !WRITES.includes(query.query.kind)) return this.#run(query)
+    // A write on its own, too, waits for other processes and for the disk where it holds up nobody: in BEGIN and COMMIT.
+    await this.begin()
+    try {
+      const result = await this.#run<R>(query)
+      await this.commit()
+      return result
+    } catch (error) {
+      await this.rollback()
+      throw error
+    }
   }
 
-  async execute(sql: string, args: InValue[] = []) {
-    const target = this.#transaction ?? this.client
-    if (target === undefined) throw new StoreError('closed', 'the database is closed')
-    // Within a transaction nobody else writes, so waiting would not help.
-    return this.#attempt(() => target.execute({ sql, args }), target === this.client)
+  async #run<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    try {
+      const statement = await this.db.prepare(sql)
+      if (statement.reader) return { rows: (await statement.all(parameters)) as R[] }
+      const { changes } = await statement.run(parameters)
+      return { rows: [], numAffectedRows: BigInt(changes) }
+    } catch (error) {
+      throw translate(error, this.options.path)
+    }
   }
 
-  async begin(mode: 'write' | 'deferred'): Promise<void> {
-    this.#transaction = await this.#attempt(() => this.client!.transaction(mode), true)
-  }
-
-  async commit(): Promise<void> {
-    await this.#attempt(() => this.#transaction!.commit(), false)
-    this.#transaction = undefined
-  }
+  /** IMMEDIATE: who reads and then writes must not find that another process wrote in between. */
+  begin = () => this.#exec(this.options.snapshot ? 'BEGIN' : 'BEGIN IMMEDIATE')
+  commit = () => this.#exec('COMMIT')
 
   async rollback(): Promise<void> {
-    const transaction = this.#transaction
-    this.#transaction = undefined
-    // Closing rolls back, also where the error has ended the transaction already.
-    transaction?.close()
+    // Some errors, such as a full disk, end the transaction by themselves.
+    if (this.db.inTransaction) await this.#exec('ROLLBACK')
+  }
+
+  async #exec(sql: string): Promise<void> {
+    try {
+      await patiently(() => this.db.exec(sql))
+    } catch (error) {
+      throw translate(error, this.options.path)
+    }
   }
 
   // biome-ignore lint/correctness/useYield: the store reads by pages
@@ -168,78 +199,80 @@ class SqliteConnection implements DatabaseConnection {
     throw new StoreError('failed', 'queries are not streamed; read by pages')
   }
 
-  async #attempt<T>(work: () => Promise<T>, waits: boolean): Promise<T> {
-    const start = performance.now()
-    for (let pause = 2; ; pause = Math.min(50, pause * 2)) {
-      try {
-        return await work()
-      } catch (error) {
-        const isBusy = error instanceof LibsqlError && /^SQLITE_(BUSY|LOCKED)/.test(error.code)
-        if (!isBusy || !waits || performance.now() - start > BUSY_MILLISECONDS) {
-          this.#prepared = false
-          throw translate(error, this.path)
-        }
-        await delay(pause)
-      }
-    }
+  close(): void {
+    this.db.close()
   }
 }
 
+/** The first byte of SQLite's result codes: https://sqlite.org/rescode.html */
+const PERM = 3
+const BUSY = 5
+const LOCKED = 6
+const READONLY = 8
+const IOERR = 10
+const CORRUPT = 11
+const FULL = 13
+const CANTOPEN = 14
+const TOOBIG = 18
+const CONSTRAINT = 19
+const NOTADB = 26
+
+const resultOf = (error: unknown): number => ((error as { rawCode?: number }).rawCode ?? 0) & 0xff
+
 /** What an error of SQLite means. */
 function translate(error: unknown, path: string): unknown {
-  if (!(error instanceof LibsqlError)) return error
+  if (error instanceof AthanorError || !(error instanceof Error)) return error
   const because = { cause: error }
-  const extended = error.extendedCode ?? error.code
-  switch (error.code) {
-    case 'SQLITE_FULL':
+  const { code } = error as { code?: string }
+  switch (resultOf(error)) {
+    case FULL:
       return new StorageError(
         'full',
         path,
         `cannot write to the database ${path}: the disk is full; free some space, nothing that was saved is lost`,
         because,
       )
-    case 'SQLITE_IOERR':
+    case IOERR:
       return new StorageError(
         'failed',
         path,
-        `cannot use the database ${path}: the disk reports an error (${extended}); check its space and health, nothing that was saved is lost`,
+        `cannot use the database ${path}: the disk reports an error (${code}); check its space and health, nothing that was saved is lost`,
         because,
       )
-    case 'SQLITE_READONLY':
+    case READONLY:
       return new StorageError(
         'read-only',
         path,
         `cannot write to the database ${path}: it is read-only`,
         because,
       )
-    case 'SQLITE_CANTOPEN':
-    case 'SQLITE_PERM':
+    case CANTOPEN:
+    case PERM:
       return new StorageError(
         'denied',
         path,
         `cannot open the database ${path}: check that the folder is there and that you may write to it`,
         because,
       )
-    case 'SQLITE_NOTADB':
-    case 'SQLITE_CORRUPT':
+    case NOTADB:
+    case CORRUPT:
       return new StoreError(
         'not-a-database',
         `${path} is not a database of SQLite, or it is damaged; choose another file, or put a copy of it back`,
         because,
       )
-    case 'SQLITE_BUSY':
-    case 'SQLITE_LOCKED':
+    case BUSY:
+    case LOCKED:
       return new StoreError('busy', `the database ${path} is held by another process; try again`, because)
-    case 'SQLITE_CONSTRAINT':
-      return /UNIQUE|PRIMARYKEY/.test(extended)
+    case CONSTRAINT:
+      return /UNIQUE|PRIMARYKEY/.test(code ?? '')
         ? new StoreError('conflict', 'there is such a record already', because)
-        : new StoreError('invalid', `the record does not fit what is there (${extended})`, because)
-    case 'SQLITE_TOOBIG':
+        : new StoreError('invalid', `the record does not fit what is there (${code})`, because)
+    case TOOBIG:
       return new StoreError('too-large', 'the record is larger than the database takes', because)
-    case 'CLIENT_CLOSED':
-    case 'TRANSACTION_CLOSED':
-      return new StoreError('closed', 'the database is closed', because)
     default:
-      return new StoreError('failed', `the database ${path} failed: ${error.message}`, because)
+      return /closed|not open/i.test(error.message)
+        ? new StoreError('closed', 'the database is closed', because)
+        : new StoreError('failed', `the database ${path} failed: ${error.message}`, because)
   }
 }
