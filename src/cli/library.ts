@@ -14,6 +14,7 @@ import type {
   TaskResult,
 } from '../eval/index.js'
 import type { WrittenReport } from '../eval/report/index.js'
+import type { Engine, EngineOptions } from '../infer/engine/types.js'
 import type {
   GenerateOptions,
   Generation,
@@ -52,10 +53,19 @@ export interface Library {
   previewData(options: PreviewOptions): Promise<Preview>
   readDataCard(dir: string): Promise<DataCard>
   verifyData(dir: string, signal?: AbortSignal): Promise<void>
+  /** The database: what people said, keys, versions of models. */
+  store(): Promise<typeof import('../store/index.js')>
+  /** The HTTP server. */
+  server(): Promise<typeof import('../serve/index.js')>
+  /** The engine that answers requests in a thread of its own. */
+  engine(): Promise<{ startEngine(options: EngineOptions): Promise<Engine> }>
   /** Functions for what people said of answers. */
   labels(): Promise<typeof import('../data/labels/index.js')>
   speedrun(options: SpeedrunOptions): Promise<SpeedrunResult>
   speedrunPresets(): Promise<readonly SpeedrunPreset[]>
+  /** The loop that learns from people, and its demonstration. */
+  next(): Promise<typeof import('../recipes/next/index.js')>
+  demonstration(): Promise<typeof import('../recipes/people/index.js')>
   pretrain(options: PretrainOptions): Promise<PretrainResult>
   resumePretrain(dir: string, options: RunOptions & { readonly steps?: number }): Promise<PretrainResult>
   presets(): Promise<readonly Preset[]>
@@ -99,10 +109,17 @@ export const library: Library = {
   previewData: async (options) => (await import('../data/build/index.js')).previewData(options),
   readDataCard: async (dir) => (await import('../data/build/index.js')).readCard(dir),
   verifyData: async (...values) => (await import('../data/build/index.js')).verifyData(...values),
+  store: () => import('../store/index.js'),
+  server: () => import('../serve/index.js'),
+  engine: async () => {
+    throw new Error('the engine is being written')
+  },
   labels: () => import('../data/labels/index.js'),
   speedrun: async (options) => (await import('../recipes/speedrun/speedrun.js')).speedrun(options),
   speedrunPresets: async () =>
     Object.values((await import('../recipes/speedrun/presets.js')).speedrunPresets),
+  next: () => import('../recipes/next/index.js'),
+  demonstration: () => import('../recipes/people/index.js'),
   pretrain: async (options) =>
     (await import('../train/index.js')).pretrain({ ...options, ...(await sampling()) }),
   resumePretrain: async (dir, options) =>

@@ -13,12 +13,15 @@ import { writeEnd } from './event-file.js'
 import { addGenerate } from './generate.js'
 import { addGrpo } from './grpo.js'
 import type { Io } from './io.js'
+import { addKeys } from './keys.js'
 import { type Library, library } from './library.js'
+import { addNext } from './next.js'
 import { addPpo } from './ppo.js'
 import { addPretrain } from './pretrain.js'
 import { addReport } from './report.js'
 import { addReward } from './reward.js'
 import { addScore } from './score.js'
+import { addServe } from './serve.js'
 import { addSft } from './sft.js'
 import { addSpeedrun, addStart } from './speedrun.js'
 import { addTokenizer } from './tokenizer.js'
@@ -62,6 +65,7 @@ function createProgram(context: Context): Command {
     })
   addStart(program, context)
   addSpeedrun(program, context)
+  addNext(program, context)
   addPretrain(program, context)
   addSft(program, context)
   addReward(program, context)
@@ -75,6 +79,8 @@ function createProgram(context: Context): Command {
   addChat(program, context)
   addEval(program, context)
   addReport(program, context)
+  addServe(program, context)
+  addKeys(program, context)
   addTokenizer(program, context)
   addData(program, context)
   return program
