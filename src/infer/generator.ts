@@ -7,7 +7,17 @@ import {
   type LayerCache,
   type Params,
 } from '../models/index.js'
-import { compile, constant, dim, gather, NDArray, reshape, type Tensor } from '../tensor/index.js'
+import {
+  compile,
+  constant,
+  dim,
+  dtypes,
+  gather,
+  NDArray,
+  reshape,
+  type Size,
+  type Tensor,
+} from '../tensor/index.js'
 import { InferError } from './errors.js'
 import type { LanguageModel } from './language-model.js'
 
@@ -300,8 +310,10 @@ export class Generator {
 
   #step(batch: number, tokens: number): Promise<Step> {
     const constant = this.#constantFor(batch)
-    return this.#model.program(`decode ${batch} ${tokens} ${this.capacity} ${constant}`, () =>
-      compileStep(this.#model, batch, tokens, this.capacity, constant),
+    // Every program of a quantized model holds its weights: one program for all lengths.
+    const length = this.#model.quantization === 'none' ? tokens : dim('tokens')
+    return this.#model.program(`decode ${batch} ${length} ${this.capacity} ${constant}`, () =>
+      compileStep(this.#model, batch, length, this.capacity, constant),
     )
   }
 
@@ -373,17 +385,20 @@ function pieceFor(tokens: number, room: number): number {
 async function compileStep(
   model: LanguageModel,
   batch: number,
-  tokens: number,
+  tokens: Size,
   capacity: number,
   embed: boolean,
 ) {
   const { config, params, device } = model
   const { nLayer, nKvHead, width } = config
-  const i32 = (shape: readonly number[]) => ({ shape, dtype: 'i32' as const })
+  const i32 = (shape: readonly Size[]) => ({ shape, dtype: 'i32' as const })
   const cache = { shape: [batch, nKvHead, capacity, cacheHeadDim(config)], dtype: 'f32' as const }
   const constants = embed
     ? Object.fromEntries(
-        Object.entries(params).map(([name, { data, shape }]) => [name, constant(data, { shape })]),
+        Object.entries(params).map(([name, { data, shape, dtype }]) => [
+          name,
+          constant(data, { shape, dtype }),
+        ]),
       )
     : undefined
   const step = (
@@ -483,7 +498,8 @@ function putRow(array: NDArray, row: number, part: NDArray): void {
 
 function bytesOf(params: Readonly<Record<string, NDArray>>): number {
   return Object.values(params).reduce(
-    (total, { shape }) => total + 4 * shape.reduce((product, size) => product * size, 1),
+    (total, { shape, dtype }) =>
+      total + dtypes[dtype].bytes * shape.reduce((product, size) => product * size, 1),
     0,
   )
 }

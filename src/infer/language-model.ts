@@ -1,6 +1,6 @@
 /** A model ready to be asked: its parameters, its tokenizer, a device, and the programs compiled for it so far. */
 import { z } from 'zod'
-import type { GptConfig } from '../models/index.js'
+import type { GptConfig, Quantization } from '../models/index.js'
 import type { Device, NDArray } from '../tensor/index.js'
 import { CHATML_TOKENS, type ChatFormat, createChatFormat, type Tokenizer } from '../text/index.js'
 import { InferError } from './errors.js'
@@ -9,6 +9,8 @@ export interface LanguageModelParts {
   readonly config: GptConfig
   readonly params: Readonly<Record<string, NDArray>>
   readonly device: Device
+  /** How `params` are kept. Default 'none'. */
+  readonly quantization?: Quantization | undefined
   readonly tokenizer?: Tokenizer | undefined
   /** Default: that of `chatTemplate`, or else ChatML where the tokenizer has its tokens. */
   readonly chat?: ChatFormat | undefined
@@ -30,6 +32,7 @@ export class LanguageModel {
   readonly config: GptConfig
   readonly tokenizer: Tokenizer | undefined
   readonly device: Device
+  readonly quantization: Quantization
   readonly dir: string
   readonly bosId: number | undefined
   readonly eosIds: readonly number[]
@@ -44,6 +47,7 @@ export class LanguageModel {
     this.config = config
     this.params = params
     this.device = device
+    this.quantization = parts.quantization ?? 'none'
     this.tokenizer = tokenizer
     this.#chat = chat
     this.#chatTemplate = chatTemplate

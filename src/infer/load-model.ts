@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type JsonObject, type ModelDirectory, readModelDirectory, toFloat32 } from '../hub/index.js'
-import { configFromHf, weightsFromHf } from '../models/index.js'
+import { configFromHf, type Quantization, weightsFromHf } from '../models/index.js'
 import { nodeDevice } from '../tensor/device/node.js'
+import type { Device } from '../tensor/index.js'
 import {
   importLlama2cTokenizer,
   loadTokenizer,
@@ -10,6 +11,7 @@ import {
   type Tokenizer,
   TokenizerError,
 } from '../text/index.js'
+import { InferError } from './errors.js'
 import { LanguageModel } from './language-model.js'
 
 export interface LoadModelOptions {
@@ -17,6 +19,8 @@ export interface LoadModelOptions {
   readonly device?: string
   /** CPU threads; default all cores. */
   readonly threads?: number
+  /** 'q8' or 'q4': matrices in 8 or 4 bits, on the CPU only; see docs/quantization.md. Default 'none'. */
+  readonly quantization?: Quantization
   readonly signal?: AbortSignal
 }
 
@@ -28,7 +32,7 @@ export interface LoadModelOptions {
  * DeviceError
  */
 export async function loadModel(directory: string, options: LoadModelOptions = {}): Promise<LanguageModel> {
-  const device = nodeDevice(options.device, options.threads === undefined ? {} : { threads: options.threads })
+  const device = deviceFor(options)
   const folder = await readModelDirectory(directory)
   try {
     const config = configFromHf(folder.config, join(folder.dir, 'config.json'))
@@ -38,7 +42,7 @@ export async function loadModel(directory: string, options: LoadModelOptions = {
     const params = await weightsFromHf(
       folder.config,
       { shapes, read },
-      { origin: `the weights in ${source}`, signal: options.signal },
+      { origin: `the weights in ${source}`, signal: options.signal, quantization: options.quantization },
     )
     const tokenizer =
       (await tokenizerIn(folder.dir)) ?? (folder.dir === directory ? undefined : await tokenizerIn(directory))
@@ -49,12 +53,24 @@ export async function loadModel(directory: string, options: LoadModelOptions = {
       device,
       tokenizer,
       chatTemplate,
+      quantization: options.quantization,
       dir: directory,
       ...specialIds(folder),
     })
   } finally {
     await folder.close()
   }
+}
+
+/** @throws InferError `infer/options` for a quantized model elsewhere than on the CPU, DeviceError */
+export function deviceFor({ device, threads, quantization = 'none' }: LoadModelOptions): Device {
+  if (quantization !== 'none' && device !== undefined && device !== 'cpu') {
+    throw new InferError(
+      'infer/options',
+      `quantized models (${quantization}) run on the device cpu only, not on ${device}; leave one of the two out`,
+    )
+  }
+  return nodeDevice(device, threads === undefined ? {} : { threads })
 }
 
 async function tokenizerIn(dir: string): Promise<Tokenizer | undefined> {

@@ -8,7 +8,6 @@ import {
   rewardConfigFromHf,
   rewardWeightsFromHf,
 } from '../models/index.js'
-import { nodeDevice } from '../tensor/device/node.js'
 import { type Device, jit, NDArray, type Tensor } from '../tensor/index.js'
 import {
   type ChatFormat,
@@ -19,7 +18,7 @@ import {
 } from '../text/index.js'
 import { InferError } from './errors.js'
 import { LanguageModel } from './language-model.js'
-import type { LoadModelOptions } from './load-model.js'
+import { deviceFor, type LoadModelOptions } from './load-model.js'
 
 /** A language model's parts with a scalar head: `params` hold `score.weight` and `score.bias` and no output matrix. */
 export type RewardModel = LanguageModel & { readonly tokenizer: Tokenizer; readonly chat: ChatFormat }
@@ -32,7 +31,7 @@ export async function loadRewardModel(
   directory: string,
   options: LoadModelOptions = {},
 ): Promise<RewardModel> {
-  const device = nodeDevice(options.device, options.threads === undefined ? {} : { threads: options.threads })
+  const device = deviceFor(options)
   const folder = await readModelDirectory(directory)
   try {
     const config = rewardConfigFromHf(folder.config, join(folder.dir, 'config.json'))
@@ -42,7 +41,7 @@ export async function loadRewardModel(
     const params = await rewardWeightsFromHf(
       folder.config,
       { shapes, read },
-      { origin: `the weights in ${source}`, signal: options.signal },
+      { origin: `the weights in ${source}`, signal: options.signal, quantization: options.quantization },
     )
     const model = new LanguageModel({
       config,
@@ -50,6 +49,7 @@ export async function loadRewardModel(
       device,
       tokenizer: await loadTokenizer(folder.dir),
       chatTemplate: await readChatTemplate(folder.dir),
+      quantization: options.quantization,
       dir: directory,
     })
     if (!model.chat) {

@@ -3,6 +3,7 @@ import { NDArray } from '../tensor/index.js'
 import { gptParameters } from './gpt.js'
 import { type GptConfig, ModelError } from './gpt-config.js'
 import { configFromHf, type HfModelType, hfModelType, modelType } from './gpt-hf.js'
+import { type Quantization, quantizeParameter } from './quantize.js'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -61,6 +62,14 @@ function gpt2Name(name: string): string {
 /** Buffers that older files hold beside the weights: causal masks, rotary frequencies. */
 const buffers = /(^|\.)(attn\.(bias|masked_bias)|rotary_emb\.inv_freq)$/
 
+export interface ReadWeightsOptions {
+  /** What to call them in errors. */
+  readonly origin?: string
+  readonly signal?: AbortSignal | undefined
+  /** Matrices are quantized one by one as they are read. Default 'none'. */
+  readonly quantization?: Quantization | undefined
+}
+
 /**
  * Our parameters from the tensors of a model file, by the type that its config.json names.
  * @throws ModelError `model/weights` naming every tensor that is missing, too many or of a wrong shape.
@@ -68,7 +77,7 @@ const buffers = /(^|\.)(attn\.(bias|masked_bias)|rotary_emb\.inv_freq)$/
 export async function weightsFromHf(
   json: Json,
   source: WeightSource,
-  { origin = 'the weights', signal }: { origin?: string; signal?: AbortSignal | undefined } = {},
+  { origin = 'the weights', signal, quantization = 'none' }: ReadWeightsOptions = {},
 ): Promise<Record<string, NDArray>> {
   const type = modelType(json, 'config.json')
   const config = configFromHf(json)
@@ -105,7 +114,8 @@ export async function weightsFromHf(
     let start = 0
     for (const part of parts) {
       const end = start + count(part.shape)
-      params[part.name] = new NDArray('f32', part.shape, parts.length === 1 ? rows : rows.slice(start, end))
+      const array = new NDArray('f32', part.shape, parts.length === 1 ? rows : rows.slice(start, end))
+      Object.assign(params, quantizeParameter(part.name, array, quantization))
       start = end
     }
   }

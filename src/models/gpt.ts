@@ -5,8 +5,10 @@
  * Shapes: B sequences, T positions, C = width, H heads of D, G key/value heads, V vocabulary.
  */
 import {
+  embed,
   initialize,
   linear,
+  type Matrix,
   mlp,
   norm,
   normalInit,
@@ -21,6 +23,7 @@ import {
   add,
   attention,
   cachedAttention,
+  crossEntropy,
   dropout,
   embedding,
   expandDims,
@@ -38,10 +41,11 @@ import {
   splitKey,
   sub,
   sum,
-  type Tensor,
+  Tensor,
   transpose,
 } from '../tensor/index.js'
 import type { GptConfig } from './gpt-config.js'
+import { matrixOf } from './quantize.js'
 
 export type Params = Readonly<Record<string, Tensor>>
 
@@ -215,11 +219,13 @@ export function gptLoss(
 ): Tensor {
   const hidden = gptHidden(config, params, ids, options)
   const cap = config.logitSoftCap === undefined ? {} : { softCap: config.logitSoftCap }
-  return linearCrossEntropy(hidden, outputWeight(config, params), targets, { ...options, ...cap })
+  const output = outputWeight(config, params)
+  if (!(output instanceof Tensor)) return crossEntropy(gptLogits(config, params, hidden), targets, options)
+  return linearCrossEntropy(hidden, output, targets, { ...options, ...cap })
 }
 
-function outputWeight(config: GptConfig, params: Params): Tensor {
-  return params[config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight']!
+function outputWeight(config: GptConfig, params: Params): Matrix {
+  return matrixOf(params, config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight')
 }
 
 function decoder(
@@ -238,7 +244,8 @@ function decoder(
       kind: config.norm,
       epsilon: config.normEpsilon,
     })
-  const project = (x: Tensor, name: string) => linear(x, params[`${name}.weight`]!, params[`${name}.bias`])
+  const project = (x: Tensor, name: string) =>
+    linear(x, matrixOf(params, `${name}.weight`), params[`${name}.bias`])
   const heads = (x: Tensor, count: number) => transpose(reshape(x, [B!, T!, count, D]), [0, 2, 1, 3])
   const table =
     config.positions === 'rotary' ? rotaryTable(config.contextLength, D, config.ropeTheta) : undefined
@@ -258,11 +265,12 @@ function decoder(
   }
 
   const feedForward = (x: Tensor, layer: number) => {
-    const at = (name: string) => params[`model.layers.${layer}.mlp.${name}`]
+    const of = (name: string) => `model.layers.${layer}.mlp.${name}`
+    const at = (name: string) => params[of(name)]
     const weights = {
-      up: at('up_proj.weight')!,
-      down: at('down_proj.weight')!,
-      gate: at('gate_proj.weight'),
+      up: matrixOf(params, of('up_proj.weight')),
+      down: matrixOf(params, of('down_proj.weight')),
+      gate: config.gated ? matrixOf(params, of('gate_proj.weight')) : undefined,
       upBias: at('up_proj.bias'),
       downBias: at('down_proj.bias'),
       gateBias: at('gate_proj.bias'),
@@ -270,7 +278,7 @@ function decoder(
     return mlp(x, weights, config.activation)
   }
 
-  let x = embedding(params['model.embed_tokens.weight']!, ids) // (B, T, C)
+  let x = embed(matrixOf(params, 'model.embed_tokens.weight'), ids, config.width) // (B, T, C)
   if (config.positions === 'learned')
     x = add(x, embedding(params['model.embed_positions.weight']!, positions))
   if (config.embeddingNorm) x = rmsNorm(x, undefined, config.normEpsilon)

@@ -27,8 +27,21 @@ export {
   hfModelType,
   hfModelTypes,
 } from './gpt-hf.js'
-export { type HfWeight, type WeightSource, weightsFromHf, weightsToHf } from './gpt-hf-weights.js'
+export {
+  type HfWeight,
+  type ReadWeightsOptions,
+  type WeightSource,
+  weightsFromHf,
+  weightsToHf,
+} from './gpt-hf-weights.js'
 export { gptLogProbs, type LogProbsOptions } from './log-probs.js'
+export {
+  matrixOf,
+  type Quantization,
+  quantizations,
+  quantizeParameter,
+  quantizeParameters,
+} from './quantize.js'
 export {
   gptScores,
   gptTokenScores,

@@ -10,7 +10,13 @@ import { expandDims, NDArray, reshape, sub, type Tensor, takeAlongAxis } from '.
 import { type ForwardOptions, gptHidden, type Params } from './gpt.js'
 import { type GptConfig, ModelError } from './gpt-config.js'
 import { configFromHf, configToHf, type HfConfigOptions } from './gpt-hf.js'
-import { type HfWeight, type WeightSource, weightsFromHf, weightsToHf } from './gpt-hf-weights.js'
+import {
+  type HfWeight,
+  type ReadWeightsOptions,
+  type WeightSource,
+  weightsFromHf,
+  weightsToHf,
+} from './gpt-hf-weights.js'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -125,7 +131,7 @@ export function rewardWeightsToHf(
 export async function rewardWeightsFromHf(
   json: Json,
   source: WeightSource,
-  options: { origin?: string; signal?: AbortSignal | undefined } = {},
+  options: ReadWeightsOptions = {},
 ): Promise<Record<string, NDArray>> {
   const { origin = 'the weights' } = options
   const config = rewardConfigFromHf(json)

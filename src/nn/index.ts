@@ -12,7 +12,9 @@ export {
 export {
   type Activation,
   activations,
+  embed,
   linear,
+  type Matrix,
   type MlpWeights,
   mlp,
   type NormOptions,

@@ -1,21 +1,33 @@
 /** The few layers that models are made of, as functions of parameters and input. Weights are [out, in], as in PyTorch. */
 import {
   add,
+  embedding,
   gelu,
   layerNorm,
   matmul,
   mul,
+  type QuantizedMatrix,
+  quantizedEmbedding,
+  quantizedMatmul,
   relu,
   reluSquared,
   rmsNorm,
   silu,
-  type Tensor,
+  Tensor,
 } from '../tensor/index.js'
 
+/** A matrix in single precision, or in 8 or 4 bits (for inference: those have no gradient). */
+export type Matrix = Tensor | QuantizedMatrix
+
 /** x [..., in] W^T + b -> [..., out]. */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  const y = matmul(x, weight, { transB: true })
+export function linear(x: Tensor, weight: Matrix, bias?: Tensor): Tensor {
+  const y = weight instanceof Tensor ? matmul(x, weight, { transB: true }) : quantizedMatmul(x, weight)
   return bias ? add(y, bias) : y
+}
+
+/** Rows of a table [V, width] for ids [...]: [..., width]. */
+export function embed(table: Matrix, ids: Tensor, width: number): Tensor {
+  return table instanceof Tensor ? embedding(table, ids) : quantizedEmbedding(table, ids, width)
 }
 
 /** Activations of one input; the gated ones multiply one projection by the activation of another. */
@@ -30,10 +42,10 @@ export const activations = {
 export type Activation = keyof typeof activations
 
 export interface MlpWeights {
-  readonly up: Tensor
-  readonly down: Tensor
+  readonly up: Matrix
+  readonly down: Matrix
   /** Present for gated units (SwiGLU, GEGLU; Shazeer 2020). */
-  readonly gate?: Tensor | undefined
+  readonly gate?: Matrix | undefined
   readonly upBias?: Tensor | undefined
   readonly downBias?: Tensor | undefined
   readonly gateBias?: Tensor | undefined

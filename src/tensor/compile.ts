@@ -4,9 +4,10 @@ import type { Device, Executable } from './device/device.js'
 import { axisName, evaluateSize, monomials, type Size, shapesEqual } from './dim.js'
 import { TensorError } from './errors.js'
 import { type Graph, input, printGraph, topological } from './graph.js'
-import type { NDArray } from './ndarray.js'
+import { NDArray } from './ndarray.js'
 import type { DeviceKind } from './onnx/emitter.js'
 import { lower } from './onnx/lower.js'
+import { constant } from './ops/constant.js'
 import { optimize } from './passes/index.js'
 import { formatType, type Node, type Tensor, type TensorType } from './tensor.js'
 import { leaves, leavesWithPaths, type MapTree, replaceLeaves, type Tree } from './tree.js'
@@ -49,9 +50,17 @@ export function trace<const Args extends readonly unknown[], R>(
   examples: Args,
 ): { graph: Graph; result: R } {
   const tree = examples as unknown as readonly Tree<TensorType>[]
-  const inputs = leavesWithPaths<TensorType>(tree).map(([path, type]) => input(path, type))
-  const result = (fn as (...args: unknown[]) => R)(...(replaceLeaves(tree, inputs) as unknown[]))
+  const types = leavesWithPaths<TensorType>(tree)
+  const inputs = types.map(([path, type]) => input(path, type))
+  const values = inputs.map((tensor, i) => frozenValue(types[i]![1]) ?? tensor)
+  const result = (fn as (...args: unknown[]) => R)(...(replaceLeaves(tree, values) as unknown[]))
   return { graph: { inputs, outputs: leaves<Tensor>(result as Tree<Tensor>) }, result }
+}
+
+/** The constant that a frozen array stands for; its argument is then read by nothing. */
+function frozenValue(type: TensorType): Tensor | undefined {
+  if (!(type instanceof NDArray) || !type.frozen) return undefined
+  return constant(type.data, { shape: type.shape, dtype: type.dtype })
 }
 
 /** The optimised graph of a function, printed. */

@@ -29,6 +29,14 @@ export { type Graph, printGraph } from './graph.js'
 export { type Jitted, jit } from './jit.js'
 export { NDArray } from './ndarray.js'
 export * from './ops/index.js'
+export {
+  dequantize,
+  QUANTIZED_BLOCK,
+  type QuantizedArray,
+  type QuantizedBits,
+  quantize,
+  quantizedBlocks,
+} from './quantize.js'
 export { formatType, Tensor, type TensorType } from './tensor.js'
 export {
   isTensorLike,

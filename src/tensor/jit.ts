@@ -22,9 +22,16 @@ export function jit<Args extends readonly unknown[], R>(
   options: CompileOptions,
 ): Jitted<Args, R> {
   const programs = new Map<string, Promise<Compiled<unknown[], unknown>>>()
+  const frozen = new WeakMap<NDArray, number>()
+  let next = 0
+  const idOf = (array: NDArray) => {
+    const id = frozen.get(array) ?? next++
+    frozen.set(array, id)
+    return id
+  }
   const programFor = (args: Args) => {
     const types = leavesWithPaths<NDArray>(args as unknown as Tree<NDArray>).map(
-      ([path, array]) => `${path}:${formatType(array)}`,
+      ([path, array]) => `${path}:${formatType(array)}${array.frozen ? `#${idOf(array)}` : ''}`,
     )
     const signature = types.join(' ')
     let program = programs.get(signature)

@@ -16,11 +16,14 @@ export class NDArray implements TensorType {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly #host: TypedArray | undefined
+  /** Never changes: a program that is compiled with it as an example has it as a constant, and takes no other in its place. */
+  readonly frozen: boolean
   readonly buffer: DeviceBuffer | undefined
 
   /** @throws TensorError when the data does not fit the dtype and shape. */
-  constructor(dtype: DType, shape: readonly number[], data: TypedArray | DeviceBuffer) {
+  constructor(dtype: DType, shape: readonly number[], data: TypedArray | DeviceBuffer, frozen = false) {
     this.dtype = dtype
+    this.frozen = frozen
     this.shape = shape
     if (ArrayBuffer.isView(data)) {
       const count = shape.reduce((product, size) => product * size, 1)
@@ -44,6 +47,11 @@ export class NDArray implements TensorType {
   ): NDArray {
     const data = values instanceof dtypes[dtype].array ? values : toTypedArray(dtype, values)
     return new NDArray(dtype, shape, data)
+  }
+
+  /** Host data that programs are compiled around: for what kernels prepare once (quantized weights). See `frozen`. */
+  static frozen(dtype: DType, shape: readonly number[], data: TypedArray): NDArray {
+    return new NDArray(dtype, shape, data, true)
   }
 
   static scalar(value: number, dtype: DType = 'f32'): NDArray {

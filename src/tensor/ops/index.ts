@@ -96,6 +96,7 @@ export {
   maxPool2d,
   type PoolOptions,
 } from './pool.js'
+export { type QuantizedMatrix, quantizedEmbedding, quantizedMatmul } from './quantized.js'
 export {
   bernoulli,
   dropout,

@@ -322,7 +322,12 @@ const table: Readonly<Record<string, readonly Entry[]>> = {
 }
 
 /** Exports of the tensor library that compute nothing on a device, or refuse to on WebGPU. */
-export const notCompared: ReadonlySet<string> = new Set(['broadcastShapes'])
+export const notCompared: ReadonlySet<string> = new Set([
+  'broadcastShapes',
+  // On the CPU only.
+  'quantizedMatmul',
+  'quantizedEmbedding',
+])
 
 /** Ops that need 64-bit integers on the device. */
 export const needInt64: ReadonlySet<string> = new Set([
