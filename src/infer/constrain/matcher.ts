@@ -15,7 +15,8 @@ interface Leaf {
   readonly id: number
   readonly state: LeafState
   readonly remaining: number
-  readonly next: Map<number, Leaf | undefined>
+  /** By byte, as far as it was asked for; null where nothing follows. */
+  readonly next: (Leaf | null | undefined)[]
   local?: LocalMask
 }
 
@@ -25,6 +26,8 @@ interface LocalMask {
   readonly exits: Int32Array
   /** By how much more may remain of the leaf after any of these tokens than before. */
   readonly worst: number
+  /** The tokens after which at most so much more remains than before. */
+  readonly within: Map<number, Uint32Array>
 }
 
 /** What comes after the leaf: a stack, shared between all that have it. Undefined stands for the empty one. */
@@ -106,24 +109,18 @@ export class Matcher {
   /** The tokens that may come at this place. */
   mask(place: Place): Mask {
     if (place.mask) return place.mask
-    const { size, endIds, trie } = this.vocabulary
-    const bits = new Uint32Array((size + 31) >> 5)
     let worst = 0
-    for (const { leaf, stack } of place.configurations) {
-      const local = this.#local(this.#leafOf(leaf.state.kin(trie.longest)))
-      for (let i = 0; i < bits.length; i++) bits[i]! |= local.mask[i]!
-      worst = Math.max(worst, leaf.remaining + local.worst + (stack?.distance ?? 0))
-      if (!stack || local.exits.length === 0) continue
-      stack.entry ??= this.#enter(stack.node, stack.below)
-      const { entry } = stack
-      for (const exit of local.exits) {
-        this.#follow(exit, entry, (node, after) => {
-          setTokens(bits, trie, node)
-          worst = Math.max(worst, after.distance)
-        })
-      }
-    }
-    if (place.canEnd) for (const id of endIds) setBit(bits, id)
+    const bits = this.#collect(
+      place,
+      (leaf, local, below) => {
+        worst = Math.max(worst, leaf.remaining + local.worst + below)
+        return local.mask
+      },
+      (after) => {
+        worst = Math.max(worst, after.distance)
+        return true
+      },
+    )
     place.mask = { bits, worst }
     this.#maskWords += bits.length
     if (this.#maskWords > MAX_MASK_WORDS) this.#forget()
@@ -132,12 +129,37 @@ export class Matcher {
 
   /** The tokens after which at most `limit` more can complete the text. */
   maskWithin(place: Place, limit: number): Uint32Array {
+    return this.#collect(
+      place,
+      (leaf, local, below) => this.#localWithin(leaf, local, limit - below - leaf.remaining),
+      (after) => after.distance <= limit,
+    )
+  }
+
+  /**
+   * @param within the tokens of a leaf that stay in it @param leaving whether a token that leaves its leaf is one of those wanted
+   */
+  #collect(
+    { configurations, canEnd }: Place,
+    within: (leaf: Leaf, local: LocalMask, below: number) => Uint32Array,
+    leaving: (after: Place) => boolean,
+  ): Uint32Array {
     const { size, endIds, trie } = this.vocabulary
     const bits = new Uint32Array((size + 31) >> 5)
-    this.#follow(0, place, (node, after) => {
-      if (after.distance <= limit) setTokens(bits, trie, node)
-    })
-    if (place.canEnd) for (const id of endIds) setBit(bits, id)
+    for (const { leaf, stack } of configurations) {
+      const local = this.#local(this.#leafOf(leaf.state.kin(trie.longest)))
+      const staying = within(leaf, local, stack?.distance ?? 0)
+      for (let i = 0; i < bits.length; i++) bits[i]! |= staying[i]!
+      if (!stack || local.exits.length === 0) continue
+      stack.entry ??= this.#enter(stack.node, stack.below)
+      const { entry } = stack
+      for (const exit of local.exits) {
+        this.#follow(exit, entry, (node, after) => {
+          if (leaving(after)) setTokens(bits, trie, node)
+        })
+      }
+    }
+    if (canEnd) for (const id of endIds) setBit(bits, id)
     return bits
   }
 
@@ -163,10 +185,42 @@ export class Matcher {
   /** The tokens that stay within the leaf, and where others leave it. */
   #local(leaf: Leaf): LocalMask {
     if (leaf.local) return leaf.local
-    const { bytes, depths, skip, tokenStart } = this.vocabulary.trie
-    const mask = new Uint32Array((this.vocabulary.size + 31) >> 5)
+    const { trie, size } = this.vocabulary
+    const { skip, tokenStart } = trie
+    const mask = new Uint32Array((size + 31) >> 5)
     const exits: number[] = []
     let worst = -leaf.remaining
+    this.#walk(leaf, (node, after) => {
+      if (tokenStart[node]! < tokenStart[node + 1]!) {
+        setTokens(mask, trie, node)
+        worst = Math.max(worst, after.remaining - leaf.remaining)
+      }
+      if (after.state.accepting && skip[node]! > node + 1) exits.push(node)
+    })
+    this.#maskWords += mask.length
+    leaf.local = { mask, exits: Int32Array.from(exits), worst, within: new Map() }
+    return leaf.local
+  }
+
+  /** Those tokens that stay within the leaf and make what remains of it no more than `more` larger. */
+  #localWithin({ state }: Leaf, local: LocalMask, more: number): Uint32Array {
+    if (more >= local.worst) return local.mask
+    const known = local.within.get(more)
+    if (known) return known
+    const { trie, size } = this.vocabulary
+    const leaf = this.#leafOf(state.kin(trie.longest))
+    const mask = new Uint32Array((size + 31) >> 5)
+    this.#walk(leaf, (node, after) => {
+      if (after.remaining - leaf.remaining <= more) setTokens(mask, trie, node)
+    })
+    local.within.set(more, mask)
+    this.#maskWords += mask.length
+    return mask
+  }
+
+  /** Visits the nodes of the trie that are reached within the leaf. */
+  #walk(leaf: Leaf, visit: (node: number, after: Leaf) => void): void {
+    const { bytes, depths, skip } = this.vocabulary.trie
     const path: Leaf[] = [leaf]
     for (let node = 1; node < bytes.length; ) {
       const depth = depths[node]!
@@ -176,22 +230,15 @@ export class Matcher {
         continue
       }
       path[depth] = after
-      if (tokenStart[node]! < tokenStart[node + 1]!) {
-        setTokens(mask, this.vocabulary.trie, node)
-        worst = Math.max(worst, after.remaining - leaf.remaining)
-      }
-      if (after.state.accepting && skip[node]! > node + 1) exits.push(node)
+      visit(node, after)
       node++
     }
-    this.#maskWords += mask.length
-    leaf.local = { mask, exits: Int32Array.from(exits), worst }
-    return leaf.local
   }
 
   #leafOf(state: LeafState): Leaf {
     let leaf = this.#leaves.get(state)
     if (!leaf) {
-      leaf = { id: this.#ids++, state, remaining: state.remaining(this.vocabulary), next: new Map() }
+      leaf = { id: this.#ids++, state, remaining: state.remaining(this.vocabulary), next: [] }
       this.#leaves.set(state, leaf)
       this.#interned++
     }
@@ -199,12 +246,13 @@ export class Matcher {
   }
 
   /** States from which the vocabulary cannot reach the end count as none. */
-  #nextOf(leaf: Leaf, byte: number): Leaf | undefined {
-    if (leaf.next.has(byte)) return leaf.next.get(byte)
+  #nextOf(leaf: Leaf, byte: number): Leaf | null {
+    const known = leaf.next[byte]
+    if (known !== undefined) return known
     const state = leaf.state.next(byte)
     const next = state && this.#leafOf(state)
-    const result = next && next.remaining < Number.POSITIVE_INFINITY ? next : undefined
-    leaf.next.set(byte, result)
+    const result = next && next.remaining < Number.POSITIVE_INFINITY ? next : null
+    leaf.next[byte] = result
     return result
   }
 
@@ -285,7 +333,7 @@ export class Matcher {
     this.#bottom = new Map()
     for (const leaf of this.#leaves.values()) {
       delete leaf.local
-      leaf.next.clear()
+      leaf.next.length = 0
     }
     this.#leaves = new Map()
     this.#interned = 0

@@ -84,7 +84,7 @@ export interface SchemaLimits {
 export const DEFAULT_SCHEMA_LIMITS: SchemaLimits = {
   length: 256 * 1024,
   depth: 64,
-  schemas: 4_000,
+  schemas: 2_000,
   nodes: 50_000,
   states: 4_000,
   pattern: 1_000,

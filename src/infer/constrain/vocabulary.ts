@@ -8,6 +8,9 @@ export interface VocabularyOptions {
   readonly visible?: readonly number[]
 }
 
+/** Longer tokens (rows of dashes, mostly) are left out: counted strings then have fewer states to tell apart. */
+const LONGEST = 32
+
 /**
  * The tokens of a tokenizer as bytes. Special tokens are no text: no constrained answer has them, but for the end tokens.
  * Where some byte is no token (character vocabularies) only tokens of whole characters are used.
@@ -20,7 +23,7 @@ export function createVocabulary(tokenizer: Tokenizer, options: VocabularyOption
   for (let id = 0; id < tokenizer.vocabSize; id++) {
     if (special.has(id) || tokenizer.idToToken(id) === undefined) continue
     const bytes = tokenizer.idToBytes(id)
-    if (bytes.length > 0) tokens[id] = bytes
+    if (bytes.length > 0 && bytes.length <= LONGEST) tokens[id] = bytes
   }
   tokens.length = tokenizer.vocabSize
   return vocabularyOf(tokens, endIds)

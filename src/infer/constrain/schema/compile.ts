@@ -93,7 +93,7 @@ export class SchemaCompiler {
   /** The node of a conjunction; it is compiled later, so schemas may name themselves. */
   #node(subs: readonly Sub[], chosen: readonly string[] = [], within: readonly string[] = []): Node {
     const parts = flatten(subs, this.#document, within)
-    const key = parts ? `${parts.map(({ path }) => path).sort()} ${[...chosen].sort()}` : 'false'
+    const key = JSON.stringify([parts?.map(({ path }) => path).sort(), [...chosen].sort()])
     let node = this.#known.get(key)
     if (!node) {
       if (this.#known.size >= this.#limits.schemas) {

@@ -47,6 +47,7 @@ const idle = (key: string, value: Json): boolean =>
 export class SchemaDocument {
   readonly root: Sub
   readonly #root: Json
+  readonly #checked = new WeakSet<object>()
 
   /** @throws InferError `infer/schema` where it is no schema, or larger or deeper than the limits */
   constructor(schema: unknown, limits: SchemaLimits) {
@@ -58,6 +59,8 @@ export class SchemaDocument {
   sub(value: Json | undefined, path: string): Sub {
     if (typeof value === 'boolean') return { schema: value, path }
     if (!isObject(value)) throw problem(path, 'must be an object or a boolean')
+    if (this.#checked.has(value)) return { schema: value, path }
+    this.#checked.add(value)
     for (const key of UNSUPPORTED) {
       if (Object.hasOwn(value, key) && !idle(key, value[key]!)) {
         throw problem(
