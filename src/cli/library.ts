@@ -14,7 +14,6 @@ import type {
   TaskResult,
 } from '../eval/index.js'
 import type { WrittenReport } from '../eval/report/index.js'
-import type { Engine, EngineOptions } from '../infer/engine/types.js'
 import type {
   GenerateOptions,
   Generation,
@@ -58,7 +57,7 @@ export interface Library {
   /** The HTTP server. */
   server(): Promise<typeof import('../serve/index.js')>
   /** The engine that answers requests in a thread of its own. */
-  engine(): Promise<{ startEngine(options: EngineOptions): Promise<Engine> }>
+  engine(): Promise<typeof import('../infer/engine/index.js')>
   /** Functions for what people said of answers. */
   labels(): Promise<typeof import('../data/labels/index.js')>
   speedrun(options: SpeedrunOptions): Promise<SpeedrunResult>
@@ -111,9 +110,7 @@ export const library: Library = {
   verifyData: async (...values) => (await import('../data/build/index.js')).verifyData(...values),
   store: () => import('../store/index.js'),
   server: () => import('../serve/index.js'),
-  engine: async () => {
-    throw new Error('the engine is being written')
-  },
+  engine: () => import('../infer/engine/index.js'),
   labels: () => import('../data/labels/index.js'),
   speedrun: async (options) => (await import('../recipes/speedrun/speedrun.js')).speedrun(options),
   speedrunPresets: async () =>
