@@ -88,11 +88,15 @@ class Connections {
 
   /** A request came; its connection is idle again when its answer has ended. */
   begin(response: ServerResponse): void {
-    const state = this.#sockets.get(response.socket!)
+    const socket = response.socket!
+    const state = this.#sockets.get(socket)
     if (state === undefined) return
     state.requests++
     if (this.#closing) response.setHeader('connection', 'close')
-    response.once('close', () => state.requests--)
+    response.once('close', () => {
+      state.requests--
+      if (this.#closing && state.requests === 0) socket.end()
+    })
   }
 
   /** Connections without a request are ended, others by their last answer. */
