@@ -58,6 +58,8 @@ export interface Library {
   server(): Promise<typeof import('../serve/index.js')>
   /** The engine that answers requests in a thread of its own. */
   engine(): Promise<typeof import('../infer/engine/index.js')>
+  /** Shows a page in the person's browser, where there is one. */
+  openBrowser(url: string): Promise<void>
   /** Functions for what people said of answers. */
   labels(): Promise<typeof import('../data/labels/index.js')>
   speedrun(options: SpeedrunOptions): Promise<SpeedrunResult>
@@ -111,6 +113,14 @@ export const library: Library = {
   store: () => import('../store/index.js'),
   server: () => import('../serve/index.js'),
   engine: () => import('../infer/engine/index.js'),
+  openBrowser: async (url) => {
+    const { default: open } = await import('open')
+    // On a machine without a screen there is nothing to open; the address has been printed.
+    await open(url).then(
+      (child) => child.once('error', () => {}),
+      () => undefined,
+    )
+  },
   labels: () => import('../data/labels/index.js'),
   speedrun: async (options) => (await import('../recipes/speedrun/speedrun.js')).speedrun(options),
   speedrunPresets: async () =>

@@ -395,7 +395,7 @@ test('eval perplexity prints what it measured', async () => {
   expect((await athanor(argv, functions)).out).toContain('bits per byte  1.2000')
 })
 
-test('start and speedrun hand their flags to the recipe', async () => {
+test('speedrun hands its flags to the recipe and shows the exam', async () => {
   const given: unknown[] = []
   const done: SpeedrunResult = {
     dir: 'o',
@@ -416,7 +416,7 @@ test('start and speedrun hand their flags to the recipe', async () => {
       return done
     },
   }
-  const started = await athanor('start --corpus my.txt --out o --seed 2 --threads 1'.split(' '), functions)
+  const started = await athanor('speedrun --corpus my.txt --out o --seed 2 --threads 1'.split(' '), functions)
   expect(started.code).toBe(0)
   expect(started.out).toContain('chat --model o/ppo')
   expect(started.out).toContain('o/report.html')
@@ -425,7 +425,7 @@ test('start and speedrun hand their flags to the recipe', async () => {
   await athanor('speedrun --preset small --larger --ablations --out o'.split(' '), functions)
   await athanor('speedrun --out o --resume'.split(' '), functions)
   expect(given).toEqual([
-    { corpus: ['my.txt'], out: 'o', seed: 2, threads: 1, resume: 'auto' },
+    { corpus: ['my.txt'], out: 'o', seed: 2, threads: 1, resume: 'never' },
     { preset: 'small', larger: true, ablations: true, out: 'o', resume: 'never' },
     { out: 'o', resume: 'must' },
   ])

@@ -23,7 +23,8 @@ import { addReward } from './reward.js'
 import { addScore } from './score.js'
 import { addServe } from './serve.js'
 import { addSft } from './sft.js'
-import { addSpeedrun, addStart } from './speedrun.js'
+import { addSpeedrun } from './speedrun.js'
+import { addStart } from './start.js'
 import { addTokenizer } from './tokenizer.js'
 
 /** Runs a command, `argv` without the program's name, and returns the exit code. Never throws. */

@@ -1,4 +1,4 @@
-/** `athanor speedrun`: the whole road in one command; `athanor start`: the same with nothing to choose. */
+/** `athanor speedrun`: the whole road in one command. */
 import type { Command } from 'commander'
 import type { SpeedrunExam } from '../recipes/speedrun/report.js'
 import type { SpeedrunOptions, SpeedrunResult } from '../recipes/speedrun/speedrun.js'
@@ -18,25 +18,23 @@ interface Flags extends Pick<SpeedrunOptions, 'corpus' | 'seed' | 'threads' | 'a
 }
 
 export function addSpeedrun(program: Command, context: Context): void {
-  const verb = addVerb(
-    program,
-    'speedrun',
-    'from raw text to an aligned assistant and its report card, in one run',
-    [
-      'athanor speedrun --out runs/tiny',
-      'athanor speedrun --preset small --corpus notes/ --out runs/small',
-      'athanor speedrun --out runs/small --resume',
-      'athanor speedrun --list-presets',
-    ],
-  )
+  addVerb(program, 'speedrun', 'from raw text to an aligned assistant and its report card, in one run', [
+    'athanor speedrun --out runs/tiny',
+    'athanor speedrun --preset small --corpus notes/ --out runs/small',
+    'athanor speedrun --out runs/small --resume',
+    'athanor speedrun --list-presets',
+  ])
     .option('--preset <name>', 'how large: tiny, small or base (default: tiny)', text)
     .option('--corpus <path...>', 'text of your own, added to the pretraining text', several)
     .option('--ablations', 'PPO again with its details changed, for a table of what they are for')
     .option('--larger', 'a model five times as large with demonstrations only, to compare with')
     .option('--resume', 'go on with an interrupted run in --out')
     .option('--list-presets', 'show the presets and end')
-  shared(verb.option('--out <dir>', 'folder for everything the run makes', 'runs/speedrun')).action(
-    async ({ resume, listPresets, json, ...options }: Flags) => {
+    .option('--out <dir>', 'folder for everything the run makes', 'runs/speedrun')
+    .option('--seed <n>', 'decides everything random', seed)
+    .option('--threads <n>', 'CPU threads (default: all cores)', threads)
+    .option('--json', 'print the result as JSON')
+    .action(async ({ resume, listPresets, json, ...options }: Flags) => {
       if (listPresets) {
         const presets = await context.library.speedrunPresets()
         const lines = table(presets.map(({ name, summary }) => [name, summary] as const))
@@ -48,29 +46,7 @@ export function addSpeedrun(program: Command, context: Context): void {
         )
       }
       return runSpeedrun(context, { ...options, resume: resume ? 'must' : 'never' }, json)
-    },
-  )
-}
-
-export function addStart(program: Command, context: Context): void {
-  const verb = addVerb(
-    program,
-    'start',
-    'make a small assistant of the World Factbook, from raw text, and show what each stage gave',
-    ['athanor start', 'athanor start --corpus my.txt --out runs/mine'],
-  )
-    .option('--corpus <path...>', 'text of your own, added to the pretraining text', several)
-    .option('--out <dir>', 'folder of the run; an interrupted one goes on', 'runs/start')
-  shared(verb).action(({ json, ...options }: Flags) =>
-    runSpeedrun(context, { ...options, resume: 'auto' }, json),
-  )
-}
-
-function shared(verb: Command): Command {
-  return verb
-    .option('--seed <n>', 'decides everything random', seed)
-    .option('--threads <n>', 'CPU threads (default: all cores)', threads)
-    .option('--json', 'print the result as JSON')
+    })
 }
 
 async function runSpeedrun({ io, library }: Context, options: SpeedrunOptions, json: boolean | undefined) {

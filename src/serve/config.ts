@@ -78,6 +78,7 @@ export const serveConfigSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
 })
 
+export type ModelSource = z.output<typeof modelSourceSchema>
 export type ServeConfig = z.output<typeof serveConfigSchema>
 export type ServeConfigInput = z.input<typeof serveConfigSchema>
 

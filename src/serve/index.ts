@@ -1,5 +1,6 @@
 /** Models over HTTP: OpenAI's API, the API of the studio, and the server below them. */
 export { createApp } from './app.js'
+export { ASSISTANT, type AssistantOptions, makeAssistant } from './assistant.js'
 export { requireScope } from './auth.js'
 export {
   type ConfigSources,

@@ -7,7 +7,7 @@ import type { Engine, EngineOptions } from '../infer/engine/types.js'
 import { openStore, type Store } from '../store/index.js'
 import { createApp } from './app.js'
 import { isLoopback } from './auth.js'
-import type { ServeConfig } from './config.js'
+import type { ModelSource, ServeConfig } from './config.js'
 import { createContext, type ServeContext, type Startup } from './context.js'
 import { ServeError } from './errors.js'
 import { type HttpServer, listen } from './http/server.js'
@@ -105,28 +105,38 @@ function engineOptions({ threads, memoryBudget, slots, maxQueue, contextLimit }:
 
 /** Makes the models of the settings versions of their names, and loads what is live. */
 async function addModels(context: ServeContext): Promise<readonly string[]> {
-  const { config, engine, store, log, startup } = context
+  const { config } = context
   const names: string[] = []
-  for (const { dir, name = nameOf(dir), quantization } of config.models) {
-    checkName(name, dir)
+  for (const source of config.models) {
+    const name = source.name ?? nameOf(source.dir)
     if (names.includes(name))
       throw new ServeError('model', `two models have the name ${name}; give them names with --name`)
-    const { version, kind } = await engine.add({
-      id: name,
-      dir: resolve(dir),
-      ...(quantization === undefined ? {} : { quantization }),
-    })
-    await addVersion(context, { name, version, kind, dir: resolve(dir) })
+    await addModel(context, { ...source, name })
     names.push(name)
-    startup.model ??= kind === 'decoder' ? name : undefined
   }
-  if (!config.preload) return names
-  for (const name of names) {
-    const id = await ensureInEngine(context, await store.models.resolve(name, ''))
-    await engine.load(id)
-    log.info({ model: id }, `${name} is loaded`)
-  }
+  if (config.preload) for (const name of names) await loadLive(context, name)
   return names
+}
+
+/** What a folder holds becomes a version of a name. The first model that writes is the one that new conversations ask. */
+export async function addModel(
+  context: ServeContext,
+  { dir, name, quantization }: ModelSource & { readonly name: string },
+): Promise<void> {
+  checkName(name, dir)
+  const { engine, startup } = context
+  const quantized = quantization === undefined ? {} : { quantization }
+  const { version, kind } = await engine.add({ id: name, dir: resolve(dir), ...quantized })
+  await addVersion(context, { name, version, kind, dir: resolve(dir) })
+  startup.model ??= kind === 'decoder' ? name : undefined
+}
+
+/** Loads the version of a name that is live. */
+export async function loadLive(context: ServeContext, name: string): Promise<void> {
+  const { engine, store, log } = context
+  const id = await ensureInEngine(context, await store.models.resolve(name, ''))
+  await engine.load(id)
+  log.info({ model: id }, `${name} is loaded`)
 }
 
 /**
