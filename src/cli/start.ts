@@ -15,6 +15,7 @@ interface Flags {
   readonly open: boolean
   readonly seed?: number
   readonly threads?: number
+  readonly json?: boolean
 }
 
 const more = `
@@ -38,6 +39,7 @@ export function addStart(program: Command, context: Context): void {
     .option('--no-open', 'do not open a browser')
     .option('--seed <n>', 'decides everything random', seed)
     .option('--threads <n>', 'CPU threads (default: all cores)', threads)
+    .option('--json', 'print the address as JSON, once the assistant is in the studio')
     .addHelpText('after', more)
     .action((flags: Flags) => start(context, flags))
 }
@@ -46,10 +48,10 @@ async function start({ io, library }: Context, flags: Flags): Promise<void> {
   const out = resolve(flags.out)
   const server = await listen({ io, library }, flags, dirname(out))
   const { context } = server
-  const reporter = createReporter(io)
+  const reporter = createReporter(io, { json: flags.json })
   try {
-    io.stdout.write(`${server.url}\n`)
-    if (flags.open && io.stdout.isTTY && !io.env.CI) await library.openBrowser(server.url)
+    if (!flags.json) io.stdout.write(`${server.url}\n`)
+    if (flags.open && !flags.json && io.stdout.isTTY && !io.env.CI) await library.openBrowser(server.url)
     const texts = {
       stopping: 'saving, and finishing the answers under way',
       stopped: () => 'stopped; everything done so far is kept, and the same command goes on with it',
@@ -58,15 +60,17 @@ async function start({ io, library }: Context, flags: Flags): Promise<void> {
       io,
       texts,
       async (signal) => {
-        const { makeAssistant } = await library.server()
+        const { ASSISTANT, makeAssistant } = await library.server()
         const onEvent = (event: RunEvent) => {
           if (reported.has(event.type)) reporter.onEvent(event as unknown as TrainEvent)
         }
         const options = { out, flags: speedrunFlags(flags), onEvent, signal }
         const { state } = await makeAssistant({ ...context, runs: context.runs! }, options)
         if (state === 'finished') {
-          reporter.print(`the assistant is ready: ${server.url}`)
-          reporter.print(`its report card: ${join(flags.out, 'report.html')}`)
+          const report = join(flags.out, 'report.html')
+          const { url, port } = server
+          reporter.print(`the assistant is ready: ${url}\nits report card: ${report}`)
+          if (flags.json) io.stdout.write(`${JSON.stringify({ url, port, model: ASSISTANT, report })}\n`)
         }
         await aborted(signal)
       },
