@@ -158,7 +158,7 @@ export function registryRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
   const router = createRouter()
   const admin = requireScope('admin')
   router.use('/api/models', requireScope('chat'))
-  router.use('/api/models/*', admin)
+  router.use('/api/models/:name/*', admin)
 
   router.openapi(listRoute, async (c) => {
     const models = await store.models.list()
