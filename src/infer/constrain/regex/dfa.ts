@@ -82,9 +82,12 @@ export function dfaOf(regex: Regex, limit: number): Dfa {
 
 function subsets(states: readonly NfaState[], start: number, final: number, limit: number): Dfa {
   const classes = boundaries(states.flatMap(({ set }) => (set ? [set] : [])))
+  let work = 0
   const close = (from: Iterable<number>, follow: (state: NfaState) => readonly number[]): Set<number> => {
     const closed = new Set(from)
     for (const at of closed) for (const next of follow(states[at]!)) closed.add(next)
+    work += closed.size + classes.length
+    if (work > MAX_WORK) throw tooLarge(limit)
     return closed
   }
   const first = close([start], ({ free, atStart }) => [...free, ...atStart])
@@ -103,11 +106,8 @@ function subsets(states: readonly NfaState[], start: number, final: number, limi
   idOf(first, true)
   const rows: Int32Array[] = []
   const accepting: number[] = []
-  let work = 0
   for (let id = 0; id < sets.length; id++) {
     const { set, isFirst } = sets[id]!
-    work += set.size + classes.length
-    if (work > MAX_WORK) throw tooLarge(limit)
     const ended = close(set, ({ free, atStart, atEnd }) => [...free, ...atEnd, ...(isFirst ? atStart : [])])
     accepting.push(ended.has(final) ? 1 : 0)
     const row = new Int32Array(classes.length).fill(-1)

@@ -306,11 +306,11 @@ describe('compileJsonSchema', () => {
       /more than 2000/,
     ],
   ])('refuses %s', (_, schema, message) => {
-    const start = performance.now()
+    const start = process.cpuUsage().user
     expect(() => compileJsonSchema(schema)).toThrow(
       expect.objectContaining({ code: 'infer/schema', message: expect.stringMatching(message) }),
     )
-    expect(performance.now() - start).toBeLessThan(10_000)
+    expect(process.cpuUsage().user - start).toBeLessThan(4e6)
   })
 
   it('refuses deep schemas without overflowing', () => {
@@ -324,12 +324,12 @@ describe('compileJsonSchema', () => {
     const grammar = compileJsonSchema({
       anyOf: [list, { ...list, maxItems: 900 }, { ...list, minItems: 0 }, { type: 'null' }],
     })
-    const start = performance.now()
+    const start = process.cpuUsage().user
     const constraint = createConstraint(grammar, small)
     for (let i = 0; i < 60; i++) constraint.accept('['.charCodeAt(0))
     for (let i = 0; i < 60; i++) constraint.accept(']'.charCodeAt(0))
     expect(constraint.done).toBe(true)
-    expect(performance.now() - start).toBeLessThan(10_000)
+    expect(process.cpuUsage().user - start).toBeLessThan(4e6)
   })
 
   it('says when the vocabulary cannot spell an answer', () => {
