@@ -1,6 +1,7 @@
 /** What the store knows of a round: what people said, who is live, what earlier rounds left, and what this one did. */
 import { readFile } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
+import { inspectModel } from '../../infer/engine/model-files.js'
 import {
   type Feedback,
   type JsonObject,
@@ -9,7 +10,6 @@ import {
   type Store,
   StoreError,
 } from '../../store/index.js'
-import { inspectModel } from '../../infer/engine/model-files.js'
 import { RecipeError } from '../errors.js'
 import type { GuardValues } from './decide.js'
 import type { Gathered } from './gather.js'
@@ -70,6 +70,19 @@ export async function unusedFeedback(store: RoundStore, model: string): Promise<
 export async function findRound(store: RoundStore, model: string, dir: string): Promise<Round | undefined> {
   const { items } = await store.rounds.list({ model, limit: 100 })
   return items.find(({ result }) => result?.dir === dir)
+}
+
+/** What the last round replayed; before the first one, the speedrun that the model's first version is a part of. */
+export async function usualReplay(store: RoundStore, model: string): Promise<string | undefined> {
+  const { items } = await store.rounds.list({ model, limit: 100 })
+  const versions = await store.models.versions(model)
+  const around = versions[0] && dirname(versions[0].dir)
+  const candidates = [...items.map(({ result }) => result?.replay), around]
+  for (const dir of candidates) {
+    if (typeof dir !== 'string' || !(await exists(dir))) continue
+    if (dir !== around || (await exists(join(dir, 'speedrun.json')))) return dir
+  }
+  return undefined
 }
 
 /** One round of a model at a time. @throws RecipeError */
@@ -197,6 +210,7 @@ export async function finishRound(
     to: report.to,
     counts: gathered.counts as unknown as JsonObject,
     result: {
+      ...round.result,
       dir,
       reasons,
       preference: report.preference,

@@ -29,6 +29,7 @@ import {
   type RoundStore,
   refuseOthers,
   unusedFeedback,
+  usualReplay,
   versionOfFiles,
 } from './ledger.js'
 import { type Examined, examine, leaning, likelihoods, margins, preference, rewardScores } from './measure.js'
@@ -42,7 +43,7 @@ import {
   replaySuites,
 } from './replay.js'
 import { type RoundReport, roundMarkdown } from './report.js'
-import { type RoundPreset, type RoundSettings, roundPresets, roundSchema } from './settings.js'
+import { type RoundPreset, type RoundSettings, roundPresets, roundSchema, withSettings } from './settings.js'
 import { questionKey, type Vote } from './votes.js'
 
 export interface NextRoundOptions {
@@ -53,7 +54,10 @@ export interface NextRoundOptions {
   readonly name?: string
   /** Folder of the round: data, runs of the stages, the candidate, `round.md` and `round.json`. */
   readonly out: string
-  /** Folder of a speedrun (or of its data): what is learnt again, and measured on. */
+  /**
+   * Folder of a speedrun (or of its data): what is learnt again, and measured on. Default: that of the last round, or the speedrun
+   * that the first version comes from.
+   */
   readonly replay?: string
   /** 'tiny' (default), 'small', 'base', or sizes of one's own. */
   readonly preset?: string | RoundPreset
@@ -107,10 +111,12 @@ export async function previewRound({
 export async function nextRound(options: NextRoundOptions): Promise<RoundOutcome> {
   const dir = resolve(options.out)
   const settings = parseSettings(options.settings)
-  const preset =
+  const chosen =
     typeof options.preset === 'object' ? options.preset : findRoundPreset(options.preset ?? 'tiny')
-  const replay = options.replay === undefined ? undefined : await findReplay(options.replay)
+  const preset = withSettings(chosen, settings)
   const live = await liveVersion(options)
+  const from = options.replay ?? (await usualReplay(options.store, live.model))
+  const replay = from === undefined ? undefined : await findReplay(from)
   const known = await findRound(options.store, live.model, dir)
   if (!known || known.state === 'running') await refuseOthers(options, live.model, dir)
   if (!known && !(await exists(join(dir, 'journal.json')))) {
@@ -187,7 +193,7 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
       store.rounds.create({
         model: live.model,
         from: live.version,
-        result: { dir },
+        result: { dir, ...(plan.replay ? { replay: plan.replay.dir } : {}) },
         ...(plan.user ? { user: plan.user } : {}),
       })
     )

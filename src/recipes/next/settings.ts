@@ -47,6 +47,15 @@ export const guardSchema = z.strictObject({
 })
 export type GuardSettings = z.output<typeof guardSchema>
 
+const stageSettings = z.record(z.string(), z.unknown())
+
+/** Records of earlier data that are learnt again. */
+const replaySchema = z.strictObject({
+  answersPerCorrection: z.number().min(0).describe('own answers of the live version for each correction'),
+  rankingsPerComparison: z.number().min(0).describe('rankings of the speedrun for each new comparison'),
+  prompts: z.number().int().min(0).describe('prompts of the speedrun for PPO, beside those of the feedback'),
+})
+
 export const roundSchema = z.strictObject({
   cleaning: cleaningSchema.prefault({}),
   minimum: minimumSchema.prefault({}),
@@ -55,6 +64,14 @@ export const roundSchema = z.strictObject({
   level: z.number().gt(0.5).lt(1).default(0.95).describe('confidence of the intervals'),
   samples: size.default(2).describe('answers of each model to each question that is measured'),
   seed: z.number().int().nonnegative().default(1),
+  /** Over the preset; each stage checks its own. */
+  stages: z
+    .strictObject({ sft: stageSettings, reward: stageSettings, judge: stageSettings, ppo: stageSettings })
+    .partial()
+    .prefault({}),
+  maxTokens: size.optional().describe('tokens of an answer (default: as the preset says)'),
+  freshAnswers: size.optional().describe('fresh answers beside a single thumb (default: as the preset says)'),
+  replay: replaySchema.partial().prefault({}),
 })
 export type RoundSettings = z.output<typeof roundSchema>
 
@@ -65,15 +82,7 @@ export interface RoundPreset {
   /** Fresh answers beside a thumb that has nothing else to be compared with. */
   readonly freshAnswers: number
   readonly maxTokens: number
-  /** Records of earlier data that are learnt again. */
-  readonly replay: {
-    /** Own answers of the live version for each correction. */
-    readonly answersPerCorrection: number
-    /** Rankings of the speedrun for each new comparison. */
-    readonly rankingsPerComparison: number
-    /** Prompts of the speedrun for PPO, beside those of the feedback. */
-    readonly prompts: number
-  }
+  readonly replay: z.output<typeof replaySchema>
   readonly sft: NonNullable<SftOptions['overrides']>
   readonly reward: NonNullable<RewardOptions['overrides']>
   /** The reward model of the held-out votes, which says whose answers people would prefer. */
@@ -147,3 +156,18 @@ const list: readonly RoundPreset[] = [
 export const roundPresets: Readonly<Record<string, RoundPreset>> = Object.fromEntries(
   list.map((preset) => [preset.name, preset]),
 )
+
+/** A preset with what the settings put in its place. */
+export function withSettings(preset: RoundPreset, settings: RoundSettings): RoundPreset {
+  const { stages, maxTokens = preset.maxTokens, freshAnswers = preset.freshAnswers, replay } = settings
+  return {
+    ...preset,
+    maxTokens,
+    freshAnswers,
+    replay: { ...preset.replay, ...replay },
+    sft: { ...preset.sft, ...stages.sft },
+    reward: { ...preset.reward, ...stages.reward },
+    judge: { ...preset.judge, ...stages.judge },
+    ppo: { ...preset.ppo, ...stages.ppo },
+  }
+}

@@ -17,7 +17,7 @@ import type { Guard } from '../next/decide.js'
 import { openRoundJournal, type RoundJournal } from '../next/journal.js'
 import { meanOver } from '../next/measure.js'
 import { nextRound, type RoundOutcome } from '../next/round.js'
-import type { RoundPreset, RoundSettings } from '../next/settings.js'
+import type { RoundPreset } from '../next/settings.js'
 import { answerPrompts } from '../speedrun/answers.js'
 import type { AssistantApi } from './api.js'
 import { demonstrationMarkdown } from './demonstration-report.js'
@@ -41,7 +41,8 @@ export interface DemonstrationOptions {
   /** Questions that the true taste is measured on. Default 400. */
   readonly heldOut?: number
   readonly preset?: string | RoundPreset
-  readonly settings?: Partial<Pick<RoundSettings, 'minimum' | 'guards' | 'samples' | 'heldOut'>>
+  /** Of every round, except the seed. */
+  readonly settings?: Readonly<Record<string, unknown>>
   readonly seed?: number
   readonly threads?: number
   readonly signal?: AbortSignal
@@ -134,7 +135,7 @@ export async function demonstrate(options: DemonstrationOptions): Promise<Demons
   const start = resolve(options.start)
   const connect = options.connect ?? overHttp(options)
   await makeDirectory(out)
-  const journal = await openRoundJournal(out, { start, rounds, people, turns, malicious, heldOut, seed })
+  const journal = await openRoundJournal(out, { start, people, turns, malicious, heldOut, seed })
   const say = (text: string) => onEvent({ type: 'message', text })
   const world = await questions(start, heldOut)
   const first = join(start, 'ppo')
@@ -258,7 +259,7 @@ async function oneRound(
         out: join(folder, `round-${round}`),
         replay: start,
         // Simulated people take no time to read.
-        settings: { ...options.settings, cleaning: { secondsPerAnswer: 0 }, seed: seed + round },
+        settings: { cleaning: { secondsPerAnswer: 0 }, ...options.settings, seed: seed + round },
         onEvent,
         ...(options.preset === undefined ? {} : { preset: options.preset }),
         ...(options.threads === undefined ? {} : { threads: options.threads }),

@@ -50,7 +50,7 @@ export function crowd({
       noise: 0.06 + 0.04 * own.uniform(),
       lapses: bad ? 0 : 0.04,
       turns: Math.max(2, Math.round(turns * (bad ? 2.5 : patience))),
-      corrects: bad ? 0.5 : 0.25,
+      corrects: bad ? 0.5 : 0.4,
     }
   })
 }
