@@ -142,10 +142,9 @@ export class Batch {
     if (!isReading()) return piece.length
     if (running.exact === from) running.exact = from + piece.length
     task.onRead?.(sum)
-    if (from + piece.length === task.tokens.length) {
-      if (!task.onRead) this.#remember(running)
-      this.#draw(running, logits)
-    }
+    // At once, so that others with the same beginning need not wait for its end.
+    if (!task.onRead) this.#remember(running)
+    if (from + piece.length === task.tokens.length) this.#draw(running, logits)
     return piece.length
   }
 

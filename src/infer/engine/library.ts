@@ -289,6 +289,7 @@ export class Library {
     }
     entry.state = 'failed'
     entry.error = reason
+    this.#onChange()
     return new InferError(
       'infer/model',
       `the model ${JSON.stringify(entry.source.id)} cannot be loaded: ${reason}`,

@@ -17,9 +17,8 @@ export interface PortHandlers {
 export type Connect = (handlers: PortHandlers) => EnginePort
 
 /** The engine in a thread of its own. */
-export const threadPort: Connect = ({ onMessage, onEnd }) => {
-  // Flags of the main thread, such as --input-type, are not for a file.
-  const worker = new Worker(workerUrl(), { execArgv: [] })
+export function threadPort({ onMessage, onEnd }: PortHandlers, startWorker = defaultWorker): EnginePort {
+  const worker = startWorker()
   let ended = false
   const end = (reason: string) => {
     if (ended) return
@@ -38,6 +37,9 @@ export const threadPort: Connect = ({ onMessage, onEnd }) => {
   }
 }
 
+// Flags of the main thread, such as --input-type, are not for a file.
+const defaultWorker = () => new Worker(workerUrl(), { execArgv: [] })
+
 /** The engine in this thread: arithmetic then blocks whoever else is in it. */
 export const localPort: Connect = ({ onMessage }) => {
   const core = new EngineCore((message) => queueMicrotask(() => onMessage(structuredClone(message))))
@@ -48,7 +50,7 @@ export const localPort: Connect = ({ onMessage }) => {
 }
 
 /** Threads run compiled code: where this file is the source itself (in tests), the compiled worker stands in dist. */
-function workerUrl(): URL {
+export function workerUrl(): URL {
   const here = new URL('./worker.js', import.meta.url)
   if (!import.meta.url.endsWith('.ts')) return here
   return new URL(here.href.replace(/\/src\/(?=infer\/engine\/worker\.js$)/, '/dist/'))

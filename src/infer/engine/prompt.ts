@@ -47,10 +47,11 @@ export function chatOf(model: LanguageModel) {
 
 function textTokens(model: LanguageModel, text: string, limits: PromptLimits): number[] {
   const { capacity, longestToken, overflow } = limits
-  const most = capacity * longestToken
-  if (text.length <= most) return cutBeginning(model.encodePrompt(text), limits)
+  if (text.length <= capacity * longestToken) return cutBeginning(model.encodePrompt(text), limits)
   if (overflow === 'error') throw tooLong(`at least ${Math.ceil(text.length / longestToken)}`, capacity)
-  return cutBeginning(model.encodePrompt(text.slice(-most).replace(/^[\udc00-\udfff]/, '')), limits)
+  // No more of it than can matter, and not from the middle of a character.
+  const end = text.slice(-capacity * longestToken).replace(/^[\udc00-\udfff]/, '')
+  return model.encodePrompt(end).slice(-roomFor(limits))
 }
 
 function cutBeginning(ids: readonly number[], limits: PromptLimits): number[] {

@@ -148,7 +148,8 @@ export class Rows {
    * @param exact whether the bits matter; else a single row may be a little faster
    */
   async step(tokens: ReadonlyMap<number, number>, exact = true): Promise<Map<number, Float32Array>> {
-    const B = Math.max(exact && !this.#stable ? 2 : 1, ...[...tokens.keys()].map((row) => row + 1))
+    const fewest = exact && !this.#stable ? 2 : 1
+    const B = Math.max(fewest, ...[...tokens.keys()].map((row) => row + 1))
     const ids = new Int32Array(B)
     const lengths = new Int32Array(B)
     for (let row = 0; row < B; row++) {
@@ -157,17 +158,18 @@ export class Rows {
       lengths[row] = (this.#lengths[row] ?? 0) + 1
     }
     const rows = [...tokens.keys()]
+    const at = rows.length < fewest ? [...rows, rows[0]!] : rows
     const { logits } = await this.#program(
       this.#window(0, B),
       new NDArray('i32', [B, 1], ids),
       new NDArray('i32', [B], lengths),
       NDArray.scalar(Math.max(...lengths), 'i32'),
-      new NDArray('i32', [rows.length], Int32Array.from(rows)),
+      new NDArray('i32', [at.length], Int32Array.from(at)),
       new NDArray('f32', [B, 1], new Float32Array(B)),
       this.#params,
     )
     const all = logits.data as Float32Array
-    const V = all.length / rows.length
+    const V = all.length / at.length
     for (const row of rows) this.#lengths[row]!++
     return new Map(rows.map((row, i) => [row, all.subarray(i * V, (i + 1) * V)]))
   }
