@@ -1,4 +1,5 @@
 import { Component, type ReactNode, Suspense, useEffect, useRef, useState } from 'react'
+import { apiKey } from './api/key.js'
 import { Button, IconButton } from './components/button.js'
 import { Dialog } from './components/dialog.js'
 import { Segments } from './components/fields.js'
@@ -18,6 +19,8 @@ import { type Theme, theme } from './theme.js'
 export function App() {
   const t = useT()
   const { page } = useRoute()
+  // With another key, everything is asked again.
+  const key = useStore(apiKey)
   const [help, setHelp] = useState(false)
   const [menu, setMenu] = useState(false)
   const main = useRef<HTMLElement>(null)
@@ -64,7 +67,7 @@ export function App() {
       )}
       <main id="main" ref={main} className="main" tabIndex={-1}>
         <StartBanner page={page} />
-        <Failsafe key={page}>
+        <Failsafe key={`${page} ${key}`}>
           <Suspense fallback={<Spinner />}>{entry ? <entry.Component /> : page && <NotFound />}</Suspense>
         </Failsafe>
       </main>

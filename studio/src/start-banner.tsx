@@ -1,5 +1,7 @@
 /** The speedrun that `npm start` began, in one line on every page but the one that shows it in full. */
-import { useSession } from './api/session.js'
+import { keyQuestion } from './api/key.js'
+import { needsKey, useSession } from './api/session.js'
+import { Button } from './components/button.js'
 import { Icon } from './components/icon.js'
 import { Progress } from './components/states.js'
 import { useFormats, useT } from './i18n/index.js'
@@ -15,6 +17,16 @@ export function StartBanner({ page }: { readonly page: string }) {
       <div className="banner banner-bad" role="alert">
         <Icon name="warning" />
         <span>{t('error.network')}</span>
+      </div>
+    )
+  if (needsKey(session) || error?.status === 401)
+    return (
+      <div className="banner">
+        <Icon name="key" />
+        <span>{t('error.key')}</span>
+        <Button small onClick={() => keyQuestion.set('asked')}>
+          {t('key.enter')}
+        </Button>
       </div>
     )
   if (start?.state !== 'running' || page === 'train' || (page === 'chat' && session?.models.length === 0))

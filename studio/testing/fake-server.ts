@@ -151,7 +151,8 @@ async function answer(state: FakeState, folder: string, request: IncomingMessage
   const body = await bodyOf(request)
   state.requests.push({ method, path: url.pathname, body })
   const allowed = state.key === undefined || request.headers.authorization === `Bearer ${state.key}`
-  if (route === 'GET /api/session') {
+  const isWrong = !allowed && request.headers.authorization !== undefined
+  if (route === 'GET /api/session' && !isWrong) {
     return send(response, {
       version: '0.1.0',
       authRequired: state.key !== undefined,

@@ -1,5 +1,5 @@
 /** Talks to the server that the page came from. Every failure is an `ApiError` that says what happened. */
-import { apiKey, keyWanted } from './key.js'
+import { apiKey, wantKey } from './key.js'
 import { readEvents, type ServerEvent } from './sse.js'
 
 export class ApiError extends Error {
@@ -52,7 +52,7 @@ export async function send(
     throw new ApiError('the server cannot be reached', 0, 'network')
   })
   if (response.ok) return response
-  if (response.status === 401) keyWanted.set(true)
+  if (response.status === 401) wantKey()
   throw await errorOf(response)
 }
 

@@ -25,5 +25,10 @@ export function setApiKey(key: string | undefined, { remember = false } = {}): v
   store.set(key || undefined)
 }
 
-/** Whether the server asked for a key that it did not get: the shell shows the question. */
-export const keyWanted = createStore(false)
+/** What the server asked and the person answered; the shell shows the question. */
+export const keyQuestion = createStore<'none' | 'asked' | 'declined'>('none')
+
+/** Asks for a key, unless the person has just said no. */
+export function wantKey(): void {
+  keyQuestion.set((old) => (old === 'declined' ? old : 'asked'))
+}

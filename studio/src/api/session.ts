@@ -1,7 +1,7 @@
 /** What the server is and can do right now; asked again while something is about to change. */
 import { createStore, useStore } from '../lib/store.js'
 import { ApiError, api } from './client.js'
-import { apiKey } from './key.js'
+import { apiKey, wantKey } from './key.js'
 
 export interface SessionModel {
   /** The name that requests use. */
@@ -65,6 +65,7 @@ async function ask(): Promise<void> {
   try {
     const session = normalise(await api.get<Session>('api/session'))
     const old = sessionState.get()
+    if (needsKey(session)) wantKey()
     // The same answer again draws nothing again.
     if (old.error || JSON.stringify(old.session) !== JSON.stringify(session)) sessionState.set({ session })
   } catch (error) {
@@ -102,6 +103,10 @@ export function chatModels(session: Session | undefined): readonly SessionModel[
 export function useSession(): SessionState {
   return useStore(sessionState)
 }
+
+/** Whether the caller is nobody here without a key. */
+export const needsKey = (session: Session | undefined): boolean =>
+  session?.authRequired === true && session.scopes.length === 0
 
 /** Whether the caller may do this; without keys everybody may do everything. */
 export function hasScope(session: Session | undefined, scope: 'chat' | 'feedback' | 'admin'): boolean {

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { apiKey, keyWanted, setApiKey } from '../api/key.js'
+import { apiKey, keyQuestion, setApiKey } from '../api/key.js'
 import { refreshSession } from '../api/session.js'
 import { useT } from '../i18n/index.js'
 import { useStore } from '../lib/store.js'
@@ -10,17 +10,17 @@ import { Switch, TextField } from './fields.js'
 /** Asks for an API key when the server wants one. */
 export function KeyDialog() {
   const t = useT()
-  const wanted = useStore(keyWanted)
+  const question = useStore(keyQuestion)
   const [key, setKey] = useState('')
   const [remember, setRemember] = useState(false)
   const [busy, setBusy] = useState(false)
-  const refused = wanted && apiKey.get() !== undefined
-  if (!wanted) return null
-  const close = () => keyWanted.set(false)
+  if (question !== 'asked') return null
+  const refused = apiKey.get() !== undefined
+  const close = () => keyQuestion.set('declined')
   const submit = async () => {
     if (!key.trim()) return
     setBusy(true)
-    keyWanted.set(false)
+    keyQuestion.set('none')
     setApiKey(key.trim(), { remember })
     setKey('')
     await refreshSession()

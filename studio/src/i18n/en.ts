@@ -61,6 +61,7 @@ const studio = {
   'key.refused': 'The server does not accept this key.',
   'key.remember': 'Remember on this device',
   'key.rememberHint': 'Otherwise it is forgotten when you close the tab.',
+  'key.enter': 'Enter a key',
   'key.use': 'Use this key',
 
   'error.network': 'The server cannot be reached. It may be starting, or it has been stopped.',

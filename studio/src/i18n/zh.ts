@@ -62,6 +62,7 @@ export const zh = {
   'key.refused': '服务器不接受这个密钥。',
   'key.remember': '在本设备上记住',
   'key.rememberHint': '不勾选的话，关闭标签页后就会忘记。',
+  'key.enter': '输入密钥',
   'key.use': '使用此密钥',
 
   'error.network': '无法连接服务器。它可能正在启动，或者已经停止。',

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useMemo, useState } from 'react'
-import { chatModels, useSession } from '../../api/session.js'
+import { chatModels, needsKey, useSession } from '../../api/session.js'
 import { IconButton } from '../../components/button.js'
 import { Dialog } from '../../components/dialog.js'
 import { useT } from '../../i18n/index.js'
@@ -58,7 +58,7 @@ export function Page() {
     Escape: () => session.stop(),
   })
 
-  const nothingToTalkTo = server !== undefined && chatModels(server).length === 0
+  const nothingToTalkTo = server !== undefined && !needsKey(server) && chatModels(server).length === 0
 
   return (
     <div className="chat">
