@@ -48,10 +48,10 @@ export async function listen(
   })
   server.on('request', (_, response: ServerResponse) => connections.begin(response))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(socket, meaningOf(error)))
-  server.on('error', (error) => log.error({ err: error }, 'the server'))
   // An answer in place of a connection that closes without a word.
   server.on('connect', (_: IncomingMessage, socket: Duplex) => refuse(socket, 405))
   await bind(server, host, port)
+  server.on('error', (error) => log.error({ err: error }, 'the server cannot take connections'))
   const address = server.address() as AddressInfo
   return {
     port: address.port,

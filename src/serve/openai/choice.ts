@@ -7,6 +7,8 @@ import { finishOf } from './fields.js'
 export class Choice {
   text = ''
   readonly logprobs: TokenLogprob[] = []
+  /** Where each of those tokens begins in the text: a prompt that is repeated has none. */
+  readonly offsets: number[] = []
   readonly calls: { readonly id: string; readonly name: string; arguments: string }[] = []
   finish: ApiFinish | undefined
   /** Calls whose name has been told to a client that reads along. */
@@ -18,10 +20,16 @@ export class Choice {
       case 'start':
         this.usage = { ...this.usage, promptTokens: event.promptTokens, cachedTokens: event.cachedTokens }
         break
-      case 'text':
+      case 'text': {
+        let at = this.text.length
+        for (const logprob of event.logprobs ?? []) {
+          this.logprobs.push(logprob)
+          this.offsets.push(at)
+          at += logprob.token.length
+        }
         this.text += event.text
-        if (event.logprobs) this.logprobs.push(...event.logprobs)
         break
+      }
       case 'toolCall': {
         const { index, id, name } = event
         this.calls[index] ??= { id, name, arguments: '' }

@@ -136,7 +136,7 @@ async function completion({ envelope, choices, logprobs, events, perPrompt }: Jo
     choices: choices.map((choice, index) => ({
       index,
       text: choice.text,
-      logprobs: completionLogprobs(logprobs ? choice.logprobs : undefined, 0),
+      logprobs: completionLogprobs(logprobs ? choice.logprobs : undefined, choice.offsets),
       finish_reason: choice.finish!,
     })),
     usage: usageOfAll(choices, perPrompt),
@@ -151,15 +151,13 @@ async function* completionEvents(
   const more = includeUsage ? { usage: null } : {}
   for await (const [index, event] of events) {
     const choice = choices[index]!
-    const offset = choice.text.length
+    const known = choice.offsets.length
     choice.add(event)
     if (event.type !== 'text' && event.type !== 'end') continue
     const text = event.type === 'text' ? event.text : ''
+    const fresh = logprobs && event.type === 'text' ? (event.logprobs ?? []) : undefined
     const fields = {
-      logprobs: completionLogprobs(
-        logprobs && event.type === 'text' ? (event.logprobs ?? []) : undefined,
-        offset,
-      ),
+      logprobs: completionLogprobs(fresh, choice.offsets.slice(known)),
       finish_reason: choice.finish ?? null,
     }
     yield { ...envelope, choices: [{ index, text, ...fields }], ...more }

@@ -35,24 +35,19 @@ export function chatLogprobs(logprobs: readonly TokenLogprob[] | undefined): Cha
   return { content, refusal: null }
 }
 
-/** `offset`: where the first token begins in the text of the choice. */
+/** `offsets`: where the tokens begin in the text of the choice. */
 export function completionLogprobs(
   logprobs: readonly TokenLogprob[] | undefined,
-  offset: number,
+  offsets: readonly number[],
 ): CompletionLogprobs | null {
   if (logprobs === undefined) return null
-  let at = offset
   return {
     tokens: logprobs.map(({ token }) => token),
-    token_logprobs: logprobs.map(({ logprob }) => (Number.isNaN(logprob) ? null : finite(logprob))),
+    token_logprobs: logprobs.map(({ logprob }) => finite(logprob)),
     top_logprobs: logprobs.map(({ top }) =>
       Object.fromEntries(top.map(({ token, logprob }) => [token, finite(logprob)])),
     ),
-    text_offset: logprobs.map(({ token }) => {
-      const start = at
-      at += token.length
-      return start
-    }),
+    text_offset: [...offsets],
   }
 }
 
