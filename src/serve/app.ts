@@ -5,10 +5,19 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { routePath } from 'hono/route'
+import { auditRoutes } from './api/audit.js'
+import { compareRoutes } from './api/compare.js'
+import { conversationRoutes } from './api/conversations.js'
 import { dataRoutes } from './api/data.js'
+import { feedbackRoutes } from './api/feedback.js'
+import { keyRoutes } from './api/keys.js'
+import { labelingRoutes } from './api/labeling.js'
 import { registryRoutes } from './api/models.js'
 import { runRoutes } from './api/runs.js'
 import { stageRoutes } from './api/stages.js'
+import { transferRoutes } from './api/transfer.js'
+import { usageRoutes } from './api/usage.js'
+import { userRoutes } from './api/users.js'
 import { authenticate, requireCaller } from './auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from './context.js'
 import { docsRoutes } from './docs.js'
@@ -50,6 +59,15 @@ export function createApp(context: ServeContext): OpenAPIHono<ServeEnv> {
   app.route('/', runRoutes(context))
   app.route('/', dataRoutes(context))
   app.route('/', registryRoutes(context))
+  app.route('/', conversationRoutes(context))
+  app.route('/', feedbackRoutes(context))
+  app.route('/', compareRoutes(context))
+  app.route('/', labelingRoutes(context))
+  app.route('/', keyRoutes(context))
+  app.route('/', usageRoutes(context))
+  app.route('/', auditRoutes(context))
+  app.route('/', userRoutes(context))
+  app.route('/', transferRoutes(context))
 
   app.route('/', docsRoutes(context, app))
   app.route('/', studioRoutes(studioFolder))
