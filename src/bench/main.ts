@@ -22,9 +22,10 @@ import {
 import { measurePpo } from './measure-ppo.js'
 import { findPyTorch } from './pytorch.js'
 import { type BenchResult, report } from './report.js'
+import { measureServing, servingNames } from './serving.js'
 import { printResult } from './table.js'
 
-const sections = [...caseNames, 'generation', 'ppo', 'data'] as const
+const sections = [...caseNames, 'generation', 'serving', 'ppo', 'data'] as const
 type Section = (typeof sections)[number]
 
 interface Options {
@@ -39,7 +40,7 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures training in all stages (tokens/s, FLOP/s, memory, and PyTorch beside it where it is installed), generation, steps of PPO and data cleaning.',
+    'Measures training in all stages (tokens/s, FLOP/s, memory, and PyTorch beside it where it is installed), generation, serving, steps of PPO and data cleaning.',
   )
   .option('--json', 'print the result as JSON')
   .option('--quick', 'few and short turns, no torch.compile: to see that everything works')
@@ -74,10 +75,13 @@ async function bench({ quick, threads, only, ...options }: Options): Promise<Ben
     for (const name of only.includes('generation') ? generationNames : []) {
       generation.push(...(await measureGeneration(name, settings)))
     }
+    const serving = only.includes('serving')
+      ? await measureServing(quick ? ['small'] : servingNames, { threads, seconds: quick ? 2 : 10 }, log)
+      : []
     const ppo = only.includes('ppo') ? { ppo: await measurePpo(settings) } : {}
     const size = quick ? 'quick' : options.large ? 'large' : 'full'
     const data = only.includes('data') ? await measureData(dataSizes[size], threads, log) : []
-    return { ...report(threads, gemm, cases, generation, found), ...ppo, data }
+    return { ...report(threads, gemm, cases, generation, found), ...ppo, serving, data }
   } finally {
     await gemm.peer.stop()
   }

@@ -10,6 +10,7 @@ import type {
 } from './measure.js'
 import type { PpoResult } from './measure-ppo.js'
 import type { PyTorch } from './pytorch.js'
+import type { ServingResult } from './serving.js'
 import { median, pairwise } from './statistics.js'
 
 export interface TrainingResult {
@@ -62,6 +63,8 @@ export interface TorchCaseResult {
 export interface BenchResult {
   /** Cleaning of synthetic text, by size and mode. */
   readonly data?: readonly DataResult[]
+  /** Clients of the engine, by model. */
+  readonly serving?: readonly ServingResult[]
   /** FLOP/s of fp32 products of 1024 x 1024 matrices: median of all turns' medians. */
   readonly gemmPeak: number
   /** The fastest single call. */

@@ -3,6 +3,7 @@ import { PARITY_TOLERANCE } from './cases.js'
 import type { PpoResult } from './measure-ppo.js'
 import { PIECES } from './pieces.js'
 import type { BenchResult, TorchCaseResult, TorchResult } from './report.js'
+import { ANSWER_TOKENS, PROMPT_TOKENS, SERVING_SLOTS, type ServingResult } from './serving.js'
 
 export function printResult(result: BenchResult): string {
   const { gemmPeak, gemmBest, threads, training, generation, pytorch } = result
@@ -57,6 +58,7 @@ export function printResult(result: BenchResult): string {
     ])
     blocks.push(align([header, ...lines]))
   }
+  if (result.serving && result.serving.length > 0) blocks.push(...servingBlocks(result.serving))
   if (result.ppo) blocks.push(...ppoBlocks(result.ppo))
   if (result.data !== undefined && result.data.length > 0) {
     const header = ['data', 'documents', 'kept', 'MB/s', 'seconds', 'CPU seconds', 'memory']
@@ -85,6 +87,29 @@ export function printResult(result: BenchResult): string {
     )
   }
   return blocks.join('\n\n')
+}
+
+function servingBlocks(results: readonly ServingResult[]): string[] {
+  const header = ['serving', 'clients', 'tokens/s', 'per CPU s', 'first token', '95 %', 'slowest client']
+  const lines = results.flatMap(({ model, quantization, points }) =>
+    points.map((point) => [
+      quantization === 'none' ? model : `${model}, ${quantization}`,
+      `${point.clients}`,
+      integer(point.tokensPerSecond),
+      integer(point.tokensPerCpuSecond),
+      `${milliseconds(point.firstTokenSeconds.median)} ms`,
+      `${milliseconds(point.firstTokenSeconds.p95)} ms`,
+      `${point.slowestToFastest.toFixed(2)} x`,
+    ]),
+  )
+  const summary = results.map(
+    (r) =>
+      `${r.model}: ${millions(r.parameters)} parameters, 16 clients get ${r.gain.toFixed(1)} x the tokens of one (${r.cpuGain.toFixed(1)} x per CPU second); a slot takes ${(r.slotBytes / 2 ** 20).toFixed(1)} MB, the process ${megabytes(r.peakMemoryBytes)}; loaded in ${r.loadSeconds.toFixed(2)} s`,
+  )
+  return [
+    align([header, ...lines]),
+    `${PROMPT_TOKENS} new tokens of prompt and ${ANSWER_TOKENS} of answer, ${SERVING_SLOTS} slots.\n${summary.join('\n')}`,
+  ]
 }
 
 function ppoBlocks({ rollouts, ...step }: PpoResult): string[] {

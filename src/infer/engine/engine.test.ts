@@ -43,6 +43,24 @@ interface Said {
   end: Extract<GenerationEvent, { type: 'end' }>
 }
 
+/** A long text, once its first event has come; what it ends with. */
+async function begin(
+  engine: Engine,
+  request: Partial<GenerationRequest> = {},
+): Promise<{ end: Promise<unknown> }> {
+  const full = { model: 'one', prompt: { text: 'a' }, maxTokens: 200, stopAtEos: false, ...request }
+  const events = engine.generate(full)[Symbol.asyncIterator]()
+  await events.next()
+  const toEnd = async () => {
+    let last: GenerationEvent | undefined
+    for (let next = await events.next(); !next.done; next = await events.next()) last = next.value
+    return last
+  }
+  const end = toEnd()
+  end.catch(() => {})
+  return { end }
+}
+
 async function ask(
   engine: Engine,
   request: Partial<GenerationRequest> = {},
@@ -281,9 +299,7 @@ describe("an engine's models", () => {
     await expect(engine.add({ id: 'none', dir: at('nowhere') })).rejects.toMatchObject({
       code: 'model-directory',
     })
-    const asked = ask(engine, { model: 'more', maxTokens: 200, stopAtEos: false })
-    asked.catch(() => {})
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    const asked = (await begin(engine, { model: 'more' })).end
     await engine.remove('more')
     await expect(asked).rejects.toMatchObject({ code: 'infer/cancelled' })
     await expect(ask(engine, { model: 'more' })).rejects.toMatchObject({ code: 'infer/model-not-found' })
@@ -315,18 +331,15 @@ describe("an engine's models", () => {
 describe('an engine that ends', () => {
   it('lets the running texts come to their end where that is asked for', async () => {
     const engine = await start({ slots: 2 })
-    const asked = [1, 2, 3].map((seed) => ask(engine, { seed, stopAtEos: false }))
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    const asked = await Promise.all([1, 2, 3].map((seed) => begin(engine, { seed, maxTokens: 24 })))
     await engine.close({ drain: true })
-    for (const { end } of await Promise.all(asked)) expect(end.usage.completionTokens).toBe(24)
+    for (const { end } of asked) expect(await end).toMatchObject({ usage: { completionTokens: 24 } })
     await expect(ask(engine)).rejects.toMatchObject({ code: 'infer/engine' })
   })
 
   it('cancels them else', async () => {
     const engine = await start()
-    const asked = ask(engine, { maxTokens: 200, stopAtEos: false })
-    asked.catch(() => {})
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    const asked = (await begin(engine)).end
     await engine.close()
     await expect(asked).rejects.toMatchObject({ code: 'infer/cancelled' })
   })
@@ -339,9 +352,7 @@ describe('an engine that ends', () => {
     })
     await engine.add({ id: 'two', dir: at('two') })
     const before = await ask(engine)
-    const asked = ask(engine, { maxTokens: 200, stopAtEos: false })
-    asked.catch(() => {})
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    const asked = (await begin(engine)).end
     crash('exit code 134')
     await expect(asked).rejects.toMatchObject({ code: 'infer/engine', message: /exit code 134.*once more/ })
     expect((await ask(engine)).text).toBe(before.text)

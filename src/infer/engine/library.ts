@@ -303,7 +303,7 @@ export class Library {
     const quantization = quantizationOf(source)
     const weights = files.parameters * BYTES[quantization]
     await this.#makeRoom(weights, entry)
-    const options: LoadModelOptions & { quantization: Quantization } = {
+    const options: LoadModelOptions = {
       quantization,
       ...(threads === undefined ? {} : { threads }),
     }

@@ -29,7 +29,7 @@ describe.each([true, false])('rows of keys and values (weights built in: %s)', (
 
   const read = async (row: number, tokens: readonly number[], ...pieces: number[]) => {
     rows.truncate(row)
-    let logits = new Float32Array()
+    let logits: Float32Array = new Float32Array()
     let at = 0
     for (const piece of [...pieces, tokens.length]) {
       if (at < tokens.length) ({ logits } = await rows.read(row, tokens.slice(at, at + piece)))
