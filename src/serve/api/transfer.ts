@@ -76,7 +76,8 @@ export function transferRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
       'content-type': 'application/x-ndjson',
       'content-disposition': `attachment; filename="athanor-${day}.jsonl"`,
       'cache-control': 'no-store',
-    })
+      // The types of routes know JSON and text, not what lies between.
+    }) as never
   })
 
   router.openapi(importRoute, async (c) => {

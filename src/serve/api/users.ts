@@ -40,7 +40,7 @@ export function userRoutes({ store }: ServeContext): OpenAPIHono<ServeEnv> {
       const counts = await inside.users.remove(user)
       // That it was done stays, not whose it was.
       const target = `user ${createHash('sha256').update(user).digest('hex').slice(0, 12)}`
-      const by = caller.user === user ? 'themselves' : caller.user
+      const by = caller.user === user ? '' : caller.user
       await inside.audit.add({
         user: by,
         action: 'user.delete',

@@ -11,7 +11,7 @@ export function usersOf(session: Session): Users {
       const { rows } = await sql<{ user: string }>`SELECT DISTINCT "user" FROM (${sql.join(
         OWNED.map((table) => sql`SELECT "user" FROM ${sql.table(table)}`),
         sql` UNION `,
-      )}) AS names ORDER BY "user"`.execute(session.db)
+      )}) AS names WHERE "user" <> '' ORDER BY "user"`.execute(session.db)
       return rows.map(({ user }) => user)
     },
 

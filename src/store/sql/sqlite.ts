@@ -30,11 +30,13 @@ export async function prepareFile(path: string): Promise<void> {
   }
 }
 
-/** `file:` with a path: absolute as in URLs, or as it is from the working directory. */
+/** Of `file:///as/in%20URLs.db`, or `file:` and a path as it is. @throws StoreError `store/url` */
 export function sqlitePath(url: string): string {
   const rest = url.slice('file:'.length)
+  if (rest === '') throw new StoreError('url', 'file: needs a path; write file:/path/to/athanor.db')
+  if (!rest.startsWith('//')) return resolve(rest)
   try {
-    return rest.startsWith('/') ? fileURLToPath(`file://${rest.replace(/^\/\/+(?=\/)/, '')}`) : resolve(rest)
+    return fileURLToPath(url)
   } catch (error) {
     throw new StoreError('url', `${url} is not a file on this machine; write file:/path/to/athanor.db`, {
       cause: error,
