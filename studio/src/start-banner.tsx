@@ -6,12 +6,14 @@ import { Icon } from './components/icon.js'
 import { Progress } from './components/states.js'
 import { useFormats, useT } from './i18n/index.js'
 import { href } from './router.js'
+import { useStartRun } from './start-run.js'
 
 export function StartBanner({ page }: { readonly page: string }) {
   const t = useT()
   const format = useFormats()
   const { session, error } = useSession()
   const start = session?.start
+  const run = useStartRun(start)
   if (error?.status === 0)
     return (
       <div className="banner banner-bad" role="alert">
@@ -34,9 +36,9 @@ export function StartBanner({ page }: { readonly page: string }) {
   return (
     <div className="banner">
       <Icon name="train" />
-      <span>{start.stage ? t('start.stage', { stage: start.stage }) : t('start.running')}</span>
-      <Progress label={t('start.progress')} value={start.progress} />
-      {start.progress !== undefined && <span>{format.percent(start.progress)}</span>}
+      <span>{run.part ? t('start.stage', { stage: run.part }) : t('start.running')}</span>
+      <Progress label={t('start.progress')} value={run.done} />
+      {run.done !== undefined && <span>{format.percent(run.done)}</span>}
       <a href={href('train')}>{t('start.watch')}</a>
     </div>
   )

@@ -54,7 +54,7 @@ export interface FakeServer {
 
 /** As `athanor serve` sends it. */
 const policy =
-  "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -105,9 +105,9 @@ export async function startFakeServer(folder: string): Promise<FakeServer> {
     judgements: [],
     requests: [],
     models: [
-      { id: 'ppo', kind: 'decoder', state: 'ready', version: 'aaaa000011112222', parameters: 5_700_000 },
-      { id: 'sft', kind: 'decoder', state: 'ready', version: 'bbbb000011112222', parameters: 5_700_000 },
-      { id: 'reward', kind: 'reward', state: 'idle', version: 'cccc000011112222' },
+      { name: 'ppo', kind: 'decoder', state: 'ready', live: 'aaaa000011112222' },
+      { name: 'sft', kind: 'decoder', state: 'idle', live: 'bbbb000011112222' },
+      { name: 'reward', kind: 'reward', state: 'idle', live: 'cccc000011112222' },
     ],
     start: null,
     key: undefined,
@@ -158,8 +158,8 @@ async function answer(state: FakeState, folder: string, request: IncomingMessage
       authRequired: state.key !== undefined,
       scopes: allowed ? ['chat', 'feedback', 'admin'] : [],
       models: allowed ? state.models : [],
-      live: state.models.find(({ kind }) => kind === 'decoder')?.id ?? null,
-      start: state.start,
+      live: state.models.find(({ kind }) => kind === 'decoder')?.name,
+      ...(state.start ? { start: state.start } : {}),
     })
   }
   if (!allowed) return fail(response, 401, 'this server needs an API key', 'missing_api_key')
@@ -243,19 +243,36 @@ const routes: readonly (readonly [RegExp, (state: FakeState, call: Call) => unkn
     },
   ],
   [
+    /^DELETE \/api\/feedback\/([^/]+)$/,
+    ({ feedback }, { id }) => {
+      const at = feedback.findIndex((each) => each.id === id)
+      return at < 0 ? undefined : feedback.splice(at, 1)[0]
+    },
+  ],
+  [
+    /^GET \/api\/runs\/([^/]+)$/,
+    (_, { id }) => {
+      const parts = ['done', 'running', 'waiting', 'waiting'].map((state, i) => ({ name: `part${i}`, state }))
+      return { id, state: 'running', progress: { parts, part: 'pretrain', step: 50, steps: 100 } }
+    },
+  ],
+  [
     /^GET \/api\/presets$/,
     () => ({
-      items: [
+      presets: [
         {
           name: 'translation',
           title: 'Translation',
           parameters: [{ name: 'language', label: 'Into', options: ['English', 'Chinese'], required: true }],
+          extra: {
+            zh: { title: '翻译', parameters: { language: { label: '译成', options: { Chinese: '中文' } } } },
+          },
         },
         { name: 'summary', title: 'Summary', parameters: [] },
       ],
     }),
   ],
-  [/^GET \/api\/collections$/, () => ({ items: [{ name: 'handbook' }] })],
+  [/^GET \/api\/collections$/, () => ({ collections: [{ name: 'handbook' }] })],
   [
     /^POST \/api\/compare$/,
     ({ comparisons }, { body }) => {
@@ -330,7 +347,7 @@ async function chat(state: FakeState, body: Json, response: ServerResponse): Pro
   const id = newId('msg')
   const turn = state.messages.filter((each) => each.parent === parent).length
   const text = wordsFor(last, turn)
-  const version = state.models.find((model) => model.id === body.model)?.version
+  const version = state.models.find(({ name }) => name === body.model)?.live
   const base = { id, object: 'chat.completion.chunk', model: body.model, system_fingerprint: version }
   let closed = false
   response.on('close', () => {

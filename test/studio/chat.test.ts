@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { chromiumPath } from '../browser/chromium.ts'
-import { type Studio, startStudio } from './studio.ts'
+import { START_TIMEOUT, type Studio, startStudio } from './studio.ts'
 
 describe.skipIf(!chromiumPath)(
   `the studio${chromiumPath ? '' : ' (skipped: no Chromium; set ATHANOR_CHROMIUM)'}`,
@@ -12,7 +12,7 @@ describe.skipIf(!chromiumPath)(
 
     beforeAll(async () => {
       studio = await startStudio()
-    })
+    }, START_TIMEOUT)
 
     afterAll(() => studio?.close())
 
@@ -206,11 +206,11 @@ describe.skipIf(!chromiumPath)(
       const { models } = state
       Object.assign(state, {
         models: [],
-        start: { state: 'running', stage: 'pretrain', progress: 0.25, secondsLeft: 90 },
+        start: { state: 'running', run: 'run_1' },
       })
       page = await studio.open()
       await page.getByRole('heading', { name: 'Your first model is in the furnace' }).waitFor()
-      await page.getByText('Now: pretrain').waitFor()
+      await page.getByText('Now: Pretraining').waitFor()
       expect(await page.getByRole('link', { name: 'Watch it learn' }).getAttribute('href')).toBe('#/train')
       Object.assign(state, { models, start: { state: 'done' } })
       await page.getByRole('heading', { name: 'What shall we talk about?' }).waitFor()

@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { chromiumPath } from '../browser/chromium.ts'
-import { type Studio, seriousFindings, sidewaysScroll, startStudio } from './studio.ts'
+import { START_TIMEOUT, type Studio, seriousFindings, sidewaysScroll, startStudio } from './studio.ts'
 
 const pages = ['chat', 'compare', 'labeling', 'playground', 'train', 'data', 'models', 'settings']
 
@@ -14,7 +14,7 @@ describe.skipIf(!chromiumPath)(
 
     beforeAll(async () => {
       studio = await startStudio()
-    })
+    }, START_TIMEOUT)
 
     afterAll(() => studio?.close())
 

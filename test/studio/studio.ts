@@ -1,5 +1,5 @@
 /** Builds the studio and opens it in a headless browser, before a fake server. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -19,10 +19,15 @@ export interface Studio {
 }
 
 const root = resolve(import.meta.dirname, '../../studio')
+const built = resolve(import.meta.dirname, '../../dist/studio')
 
-/** Builds the studio as it is shipped, into a folder of its own. */
+/** The studio as it is shipped, in a folder of its own: what `npm run build` made, or a new build where that is out of date. */
 export async function buildStudio(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'athanor-studio-'))
+  if (isFresh()) {
+    cpSync(built, folder, { recursive: true })
+    return folder
+  }
   await build({
     root,
     configFile: join(root, 'vite.config.ts'),
@@ -31,6 +36,16 @@ export async function buildStudio(): Promise<string> {
   })
   return folder
 }
+
+function isFresh(): boolean {
+  const made = statSync(join(built, 'index.html'), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return readdirSync(root, { recursive: true, encoding: 'utf8' }).every(
+    (file) => statSync(join(root, file)).mtimeMs < made,
+  )
+}
+
+/** Building and starting a browser may take long on a machine that has other things to do. */
+export const START_TIMEOUT = 240_000
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({

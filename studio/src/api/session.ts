@@ -4,36 +4,30 @@ import { ApiError, api } from './client.js'
 import { apiKey, wantKey } from './key.js'
 
 export interface SessionModel {
-  /** The name that requests use. */
-  readonly id: string
-  readonly kind?: 'decoder' | 'reward'
-  readonly state?: 'idle' | 'loading' | 'ready' | 'failed'
-  readonly error?: string
-  readonly version?: string
-  readonly parameters?: number
-  readonly contextLength?: number
+  readonly name: string
+  readonly kind: 'decoder' | 'reward'
+  readonly state: 'idle' | 'loading' | 'ready' | 'failed'
+  /** The version that answers. */
+  readonly live?: string
 }
 
 /** The speedrun that `npm start` began. */
 export interface StartState {
-  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'stopped'
-  readonly stage?: string
-  /** Of the whole, 0 to 1. */
-  readonly progress?: number
-  readonly secondsLeft?: number
+  readonly state: 'running' | 'done' | 'failed'
+  /** The id of its run. */
   readonly run?: string
   readonly message?: string
 }
 
 export interface Session {
   readonly version: string
-  readonly locale?: string
   readonly authRequired: boolean
+  readonly user?: string
   readonly scopes: readonly string[]
   readonly models: readonly SessionModel[]
   /** The name of the model that chat uses unless told otherwise. */
-  readonly live?: string | null
-  readonly start?: StartState | null
+  readonly live?: string
+  readonly start?: StartState
 }
 
 export interface SessionState {
@@ -47,10 +41,7 @@ let timer: ReturnType<typeof setTimeout> | undefined
 let asking: Promise<void> | undefined
 
 const isBusy = (session: Session | undefined) =>
-  !session ||
-  chatModels(session).length === 0 ||
-  session.start?.state === 'running' ||
-  session.start?.state === 'waiting'
+  !session || chatModels(session).length === 0 || session.start?.state === 'running'
 
 /** Asks the server again, now. */
 export function refreshSession(): Promise<void> {
@@ -63,7 +54,7 @@ export function refreshSession(): Promise<void> {
 async function ask(): Promise<void> {
   clearTimeout(timer)
   try {
-    const session = normalise(await api.get<Session>('api/session'))
+    const session = await api.get<Session>('api/session')
     const old = sessionState.get()
     if (needsKey(session)) wantKey()
     // The same answer again draws nothing again.
@@ -78,14 +69,6 @@ async function ask(): Promise<void> {
   }, wait)
 }
 
-/** Models may come as plain names. */
-function normalise(session: Session): Session {
-  const models = (session.models ?? []).map((model: SessionModel | string) =>
-    typeof model === 'string' ? { id: model } : model,
-  )
-  return { ...session, models, scopes: session.scopes ?? [] }
-}
-
 /** Starts asking; called once by the page. */
 export function watchSession(): void {
   void refreshSession()
@@ -96,8 +79,16 @@ export function watchSession(): void {
 }
 
 /** The models that can be talked to; one that is idle loads when it is asked. */
-export function chatModels(session: Session | undefined): readonly SessionModel[] {
-  return (session?.models ?? []).filter((model) => model.kind !== 'reward' && model.state !== 'failed')
+export function chatModels(session: Session | undefined): readonly string[] {
+  return (session?.models ?? [])
+    .filter(({ kind, state }) => kind !== 'reward' && state !== 'failed')
+    .map(({ name }) => name)
+}
+
+/** `wanted` where it is there, or else the model that a new conversation asks; '' where there is none. */
+export function modelOf(session: Session | undefined, wanted: string): string {
+  const names = chatModels(session)
+  return [wanted, session?.live ?? ''].find((name) => names.includes(name)) ?? names[0] ?? ''
 }
 
 export function useSession(): SessionState {

@@ -77,6 +77,23 @@ export interface Preset {
   readonly title?: string
   readonly description?: string
   readonly parameters: readonly PresetParameter[]
+  readonly extra?: {
+    readonly [locale: string]:
+      | {
+          readonly title?: string
+          readonly parameters?: Readonly<
+            Record<
+              string,
+              {
+                readonly label?: string
+                readonly description?: string
+                readonly options?: Readonly<Record<string, string>>
+              }
+            >
+          >
+        }
+      | undefined
+  }
 }
 
 export interface Collection {

@@ -129,7 +129,6 @@ const studio = {
   'start.title': 'Your first model is in the furnace',
   'start.text': 'It is being trained on this machine right now. The chat opens by itself when it is ready.',
   'start.now': 'Now: {stage}',
-  'start.left': 'about {time} left',
   'start.watchTraining': 'Watch it learn',
   'start.failedTitle': 'The first training stopped',
   'start.failedText': 'What was done so far is kept. You can go on from there.',
@@ -137,7 +136,7 @@ const studio = {
   'start.noneText':
     'Train one, which takes a few minutes for a first small one, or start the server with a model you have.',
   'start.toTrain': 'Train a model',
-  'start.modelFailed': 'The model {name} could not be loaded: {message}',
+  'start.modelFailed': 'The model {name} could not be loaded.',
 
   'sources.title': 'Sources',
   'sources.count': { one: '{n} source', other: '{n} sources' },

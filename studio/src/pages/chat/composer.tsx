@@ -1,9 +1,9 @@
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
 import { api } from '../../api/client.js'
-import type { Collection, PageOf, Preset } from '../../api/types.js'
+import type { Collection, Preset } from '../../api/types.js'
 import { IconButton } from '../../components/button.js'
 import { SelectField, TextArea, TextField } from '../../components/fields.js'
-import { useT } from '../../i18n/index.js'
+import { type Locale, locale, useT } from '../../i18n/index.js'
 import { createStore, useStore } from '../../lib/store.js'
 import { useResource } from '../../lib/use-resource.js'
 import { chatOptions } from './options.js'
@@ -21,10 +21,11 @@ interface ComposerProps {
 export function Composer({ isStreaming, disabled, onSend, onStop }: ComposerProps) {
   const t = useT()
   const text = useStore(written)
+  const language = useStore(locale)
   const area = useRef<HTMLTextAreaElement>(null)
   const { preset: presetName } = useStore(chatOptions)
-  const presets = useList<Preset>('api/presets')
-  const collections = useList<Collection>('api/collections')
+  const presets = useList<Preset>('presets')
+  const collections = useList<Collection>('collections')
   const preset = presets.find(({ name }) => name === presetName)
   const [parameters, setParameters] = useState<Readonly<Record<string, string>>>({})
   const values = preset && valuesOf(preset, parameters)
@@ -58,11 +59,13 @@ export function Composer({ isStreaming, disabled, onSend, onStop }: ComposerProp
     <div className="composer">
       {preset && preset.parameters.length > 0 && (
         <fieldset className="composer-parameters">
-          <legend className="small soft">{preset.title ?? preset.name}</legend>
+          <legend className="small soft">{titleOf(preset, language)}</legend>
           {preset.parameters.map(({ name, label, description, options, multiline }) => {
+            const words = preset.extra?.[language]?.parameters?.[name]
+            const hint = words?.description ?? description
             const shared = {
-              label: label ?? name,
-              ...(description ? { hint: description } : {}),
+              label: words?.label ?? label ?? name,
+              ...(hint ? { hint } : {}),
               value: values![name] ?? '',
             }
             const set = (value: string) =>
@@ -72,7 +75,7 @@ export function Composer({ isStreaming, disabled, onSend, onStop }: ComposerProp
                 <SelectField
                   key={name}
                   {...shared}
-                  options={options.map((value) => ({ value, label: value }))}
+                  options={options.map((value) => ({ value, label: words?.options?.[value] ?? value }))}
                   onChange={(event) => set(event.target.value)}
                 />
               )
@@ -107,7 +110,7 @@ export function Composer({ isStreaming, disabled, onSend, onStop }: ComposerProp
             label={t('chat.preset')}
             none={t('chat.noPreset')}
             field="preset"
-            items={presets.map(({ name, title }) => ({ value: name, label: title ?? name }))}
+            items={presets.map((each) => ({ value: each.name, label: titleOf(each, language) }))}
           />
           <Choice
             label={t('chat.collection')}
@@ -165,11 +168,15 @@ function Choice({ label, none, field, items }: ChoiceProps) {
 }
 
 /** A list that may not be there: then there is nothing to choose from. */
-function useList<T>(path: string): readonly T[] {
-  const { data } = useResource(path, (signal) => api.get<PageOf<T> | readonly T[]>(path, { signal }))
-  if (!data) return []
-  return 'items' in data ? data.items : data
+function useList<T>(name: string): readonly T[] {
+  const { data } = useResource(name, (signal) =>
+    api.get<Readonly<Record<string, readonly T[]>>>(`api/${name}`, { signal }),
+  )
+  return data?.[name] ?? data?.items ?? []
 }
+
+const titleOf = ({ name, title, extra }: Preset, language: Locale): string =>
+  extra?.[language]?.title ?? title ?? name
 
 const valuesOf = (
   preset: Preset,

@@ -27,8 +27,10 @@ export function FeedbackButtons({ message, given, onGiven }: FeedbackProps) {
   const t = useT()
   const [asking, setAsking] = useState<1 | -1>()
   const [writing, setWriting] = useState(false)
-  const [said, setSaid] = useState<1 | -1>()
-  const thumb = said ?? given.findLast(({ kind }) => kind === 'thumb')?.value
+  /** Shown until the server's word is there; null is no thumb. */
+  const [said, setSaid] = useState<1 | -1 | null>()
+  const before = given.findLast(({ kind }) => kind === 'thumb')
+  const thumb = said === undefined ? before?.value : said
   const corrected = given.some(({ kind }) => kind === 'correction')
 
   const give = async (value: 1 | -1, reason?: string) => {
@@ -45,7 +47,18 @@ export function FeedbackButtons({ message, given, onGiven }: FeedbackProps) {
     }
   }
   const press = async (value: 1 | -1) => {
-    if (await give(value)) setAsking(value)
+    if (thumb === value && before) await takeBack(before.id)
+    else if (await give(value)) setAsking(value)
+  }
+  const takeBack = async (id: string) => {
+    setSaid(null)
+    try {
+      await api.delete(`api/feedback/${encodeURIComponent(id)}`)
+      onGiven()
+    } catch (error) {
+      setSaid(undefined)
+      notify(errorText(error, t), 'bad')
+    }
   }
 
   return (
@@ -135,7 +148,7 @@ function Reason({ value, onReason, onClose }: ReasonProps) {
                   )
                 }
               />
-              <span>{t(key)}</span>
+              <span className="chip-text">{t(key)}</span>
             </label>
           ))}
         </fieldset>

@@ -1,5 +1,5 @@
 import { useId } from 'react'
-import { chatModels, useSession } from '../../api/session.js'
+import { chatModels, modelOf, useSession } from '../../api/session.js'
 import { useT } from '../../i18n/index.js'
 import { useStore } from '../../lib/store.js'
 import { chatOptions } from './options.js'
@@ -12,8 +12,7 @@ export function ModelPicker() {
   const { model } = useStore(chatOptions)
   const models = chatModels(session)
   if (models.length === 0) return null
-  const live = session?.live ?? models[0]!.id
-  const value = models.some((each) => each.id === model) ? model : live
+  const live = modelOf(session, '')
   return (
     <span className="select select-quiet select-small model-picker">
       <label htmlFor={id} className="visually-hidden">
@@ -22,12 +21,12 @@ export function ModelPicker() {
       <select
         id={id}
         className="input"
-        value={value}
+        value={modelOf(session, model)}
         onChange={(event) => chatOptions.set((old) => ({ ...old, model: event.target.value }))}
       >
-        {models.map((each) => (
-          <option key={each.id} value={each.id}>
-            {each.id === live && models.length > 1 ? t('chat.liveModel', { name: each.id }) : each.id}
+        {models.map((name) => (
+          <option key={name} value={name}>
+            {name === live && models.length > 1 ? t('chat.liveModel', { name }) : name}
           </option>
         ))}
       </select>

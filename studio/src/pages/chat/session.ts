@@ -245,7 +245,7 @@ export class ChatSession {
       const asked = state.messages.find((message) => message.id === end.asked)
       const known = new Set(state.messages.map((message) => message.id))
       const twin = fresh?.messages.findLast(
-        (message) => message.role === 'user' && message.content === asked?.content && !known.has(message.id),
+        (message) => asked?.local && message.role === 'user' && !known.has(message.id),
       )
       const parent = twin?.id ?? end.asked
       const rest =
@@ -289,8 +289,8 @@ export function requestFor(
     store: true,
     ...(conversation === undefined ? {} : { conversation }),
     ...(parent === undefined ? {} : { parent }),
-    // The server keeps what a preset says as the conversation's first messages.
-    ...(preset && parent === undefined ? { preset, parameters: parameters ?? {} } : {}),
+    // What is saved has been put into the preset's words already.
+    ...(preset && path.at(-1)?.local ? { preset, parameters: parameters ?? {} } : {}),
     ...(collection ? { collection } : {}),
   }
 }

@@ -3,13 +3,15 @@ import { Icon } from '../../components/icon.js'
 import { Progress } from '../../components/states.js'
 import { useFormats, useT } from '../../i18n/index.js'
 import { href } from '../../router.js'
+import { useStartRun } from '../../start-run.js'
 
 /** The chat before there is a model: what is happening, and what can be done. Gives way by itself when a model is there. */
 export function StartPanel({ session }: { readonly session: Session }) {
   const t = useT()
   const format = useFormats()
   const { start } = session
-  const running = start?.state === 'running' || start?.state === 'waiting'
+  const run = useStartRun(start)
+  const running = start?.state === 'running'
   const failed = start?.state === 'failed'
   const trouble = session.models.filter(({ state }) => state === 'failed')
   return (
@@ -22,21 +24,18 @@ export function StartPanel({ session }: { readonly session: Session }) {
         <div className="empty-text">
           <p>{running ? t('start.text') : failed ? t('start.failedText') : t('start.noneText')}</p>
           {failed && start.message && <p className="small">{start.message}</p>}
-          {trouble.map(({ id, error }) => (
-            <p key={id} className="small">
-              {t('start.modelFailed', { name: id, message: error ?? '' })}
+          {trouble.map(({ name }) => (
+            <p key={name} className="small">
+              {t('start.modelFailed', { name })}
             </p>
           ))}
         </div>
         {running && (
           <div className="start-progress" role="status">
-            <Progress label={t('start.progress')} value={start.progress} />
+            <Progress label={t('start.progress')} value={run.done} />
             <p className="row row-center small soft">
-              {start.stage && <span>{t('start.now', { stage: start.stage })}</span>}
-              {start.progress !== undefined && <span>{format.percent(start.progress)}</span>}
-              {start.secondsLeft !== undefined && (
-                <span>{t('start.left', { time: format.duration(start.secondsLeft) })}</span>
-              )}
+              {run.part && <span>{t('start.now', { stage: run.part })}</span>}
+              {run.done !== undefined && <span>{format.percent(run.done)}</span>}
             </p>
           </div>
         )}

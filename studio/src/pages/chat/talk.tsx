@@ -1,6 +1,6 @@
 import { type ReactNode, useCallback, useEffect, useRef } from 'react'
 import { api } from '../../api/client.js'
-import { chatModels, useSession } from '../../api/session.js'
+import { modelOf, useSession } from '../../api/session.js'
 import type { Feedback, PageOf } from '../../api/types.js'
 import { IconButton } from '../../components/button.js'
 import { EmptyState, ErrorNotice, Spinner } from '../../components/states.js'
@@ -142,10 +142,8 @@ function TalkHead({ title, listButton, newButton, onOptions }: HeadProps) {
 function useSendOptions(): SendOptions {
   const options = useStore(chatOptions)
   const { session } = useSession()
-  const models = chatModels(session)
-  const chosen = models.find(({ id }) => id === options.model)?.id
   const { system, preset, collection, sampling } = options
-  return { model: chosen ?? session?.live ?? models[0]?.id ?? '', system, preset, collection, sampling }
+  return { model: modelOf(session, options.model), system, preset, collection, sampling }
 }
 
 /** Keeps the end in sight while text arrives, unless the person has scrolled up to read. */

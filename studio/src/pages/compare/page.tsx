@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { api } from '../../api/client.js'
-import { chatModels, useSession } from '../../api/session.js'
+import { chatModels, modelOf, useSession } from '../../api/session.js'
 import type { Comparison, PromptMessage, Rubric } from '../../api/types.js'
 import { Button } from '../../components/button.js'
 import { Slider, TextArea } from '../../components/fields.js'
@@ -48,8 +48,8 @@ export function Page() {
   const [error, setError] = useState<unknown>()
   const chosen = useStore(setup)
   const models = chatModels(session)
-  const names = models.map(({ id }) => id).filter((id) => chosen.models.includes(id))
-  const asked = names.length > 0 ? names : models.slice(0, 1).map(({ id }) => id)
+  const names = models.filter((name) => chosen.models.includes(name))
+  const asked = names.length > 0 ? names : [modelOf(session, '')]
 
   const ask = async () => {
     const messages: readonly PromptMessage[] = [{ role: 'user', content: prompt.trim() }]
@@ -134,7 +134,7 @@ export function Page() {
               <fieldset className="field">
                 <legend className="field-label">{t('compare.models')}</legend>
                 <div className="chips">
-                  {models.map(({ id }) => (
+                  {models.map((id) => (
                     <label key={id} className="chip">
                       <input
                         type="checkbox"
@@ -146,7 +146,7 @@ export function Page() {
                           setup.set({ ...chosen, models: next })
                         }}
                       />
-                      <span>{id}</span>
+                      <span className="chip-text">{id}</span>
                     </label>
                   ))}
                 </div>

@@ -245,6 +245,7 @@ export function RubricFields({ value, onChange, slot, open }: RubricProps) {
   return (
     <details className="rubric">
       <summary>
+        <Icon name="right" size={14} />
         {t('rubric.title')}
         {count > 0 && <Badge>{t('rubric.count', { n: count })}</Badge>}
       </summary>

@@ -1,6 +1,6 @@
 import { useCallback, useRef, useState } from 'react'
 import { ApiError, events } from '../../api/client.js'
-import { chatModels, useSession } from '../../api/session.js'
+import { chatModels, modelOf, useSession } from '../../api/session.js'
 import type { Sampling } from '../../api/types.js'
 import { Button } from '../../components/button.js'
 import { CopyButton } from '../../components/copy-button.js'
@@ -65,7 +65,7 @@ export function Page() {
   const { session } = useSession()
   const { model, prompt, sampling, tokens, running, error } = useStore(state)
   const models = chatModels(session)
-  const name = models.find(({ id }) => id === model)?.id ?? session?.live ?? models[0]?.id ?? ''
+  const name = modelOf(session, model)
   const start = () => name !== '' && !running && prompt !== '' && void run(name)
   useShortcuts({ 'mod+Enter': start, Escape: () => controller?.abort() })
 
@@ -118,7 +118,7 @@ export function Page() {
           <SelectField
             label={t('chat.model')}
             value={name}
-            options={models.map(({ id }) => ({ value: id, label: id }))}
+            options={models.map((each) => ({ value: each, label: each }))}
             onChange={(event) => patch({ model: event.target.value })}
           />
           <SamplingFields value={sampling} onChange={(next) => patch({ sampling: next })} />
