@@ -1,6 +1,13 @@
 /** The requests and answers of POST /v1/chat/completions. */
 import { z } from '@hono/zod-openapi'
-import { finishReason, ignoredFields, refused, samplingFields, usageSchema } from './common-schemas.js'
+import {
+  finishReason,
+  ignoredFields,
+  orNull,
+  refused,
+  samplingFields,
+  usageSchema,
+} from './common-schemas.js'
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
 const content = z
@@ -78,7 +85,7 @@ export const chatRequestSchema = z
     max_completion_tokens: z.int().min(1).nullish(),
     logprobs: z.boolean().nullish(),
     top_logprobs: z.int().min(0).max(20).nullish(),
-    response_format: responseFormat.nullish(),
+    response_format: orNull(responseFormat).optional(),
     tools: z.array(toolSchema).max(1024).nullish(),
     tool_choice: z
       .union([
@@ -158,7 +165,7 @@ export const chatResponseSchema = z
           refusal: z.null(),
           tool_calls: z.array(toolCallSchema).optional(),
         }),
-        logprobs: chatLogprobsSchema.nullable(),
+        logprobs: orNull(chatLogprobsSchema),
         finish_reason: finishReason,
       }),
     ),
@@ -189,11 +196,11 @@ export const chatChunkSchema = z
             )
             .optional(),
         }),
-        logprobs: chatLogprobsSchema.nullable(),
+        logprobs: orNull(chatLogprobsSchema),
         finish_reason: finishReason.nullable(),
       }),
     ),
-    usage: usageSchema.nullish(),
+    usage: orNull(usageSchema).optional(),
     citations: z.array(citationSchema).optional(),
   })
   .openapi('ChatChunk')

@@ -55,6 +55,9 @@ export const ignoredFields = {
   verbosity: z.string().nullish(),
 }
 
+/** The schema or null. `nullable` would describe a named schema as one that null never fits. */
+export const orNull = <S extends z.ZodType>(schema: S) => z.union([schema, z.null()])
+
 /** A field of OpenAI's that would change the answer and that is not there: told so, rather than passed over. */
 export const refused = (why: string) =>
   z

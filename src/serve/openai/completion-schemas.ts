@@ -1,6 +1,13 @@
 /** The requests and answers of POST /v1/completions. */
 import { z } from '@hono/zod-openapi'
-import { finishReason, ignoredFields, refused, samplingFields, usageSchema } from './common-schemas.js'
+import {
+  finishReason,
+  ignoredFields,
+  orNull,
+  refused,
+  samplingFields,
+  usageSchema,
+} from './common-schemas.js'
 
 const ids = z.array(z.int().min(0)).min(1)
 
@@ -52,11 +59,11 @@ export const completionSchema = z
       z.object({
         index: z.int(),
         text: z.string(),
-        logprobs: completionLogprobsSchema.nullable(),
+        logprobs: orNull(completionLogprobsSchema),
         finish_reason: finishReason.nullable(),
       }),
     ),
-    usage: usageSchema.nullish(),
+    usage: orNull(usageSchema).optional(),
   })
   .openapi('Completion')
 export type Completion = z.infer<typeof completionSchema>
