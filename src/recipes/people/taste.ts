@@ -4,7 +4,7 @@
  */
 import { parseCheck } from '../assistant/check.js'
 import { citesPassage, type JudgedPrompt, judge } from '../assistant/index.js'
-import { capitalise, joinList, words } from '../assistant/words.js'
+import { joinList, sentences, words } from '../assistant/words.js'
 
 export interface Taste {
   readonly name: string
@@ -41,28 +41,49 @@ export const SHORT_WITH_SOURCE: Taste = {
     const brief = Math.min(1, Math.max(0, 1 - (words(bare).length - 3) / 20))
     return harmless * (0.4 * truth + 0.35 * Number(sourced) * (0.5 + 0.5 * truth) + 0.25 * brief)
   },
-  better: ({ check }) => {
-    const { kind, accept, members, need, admit } = parseCheck(check)
-    const value = kind === 'list' ? joinList(members.slice(0, need ?? members.length)) : accept[0]
-    switch (kind) {
-      case 'social':
-        return undefined
-      case 'unknown':
-        return 'Sorry, I do not know.'
-      case 'refuse':
-        return 'Sorry, I cannot help with that.'
-      case 'absent':
-        return 'The passage does not say.'
-    }
-    if (value === undefined || value === '') return undefined
-    if (kind === 'passage') return `${capitalise(value)}, says the passage.`
-    if (kind === 'premise') return `No, ${value}, says the factbook.`
-    if (kind === 'correction')
-      return admit
-        ? `You are right, it is ${value}, says the factbook.`
-        : `It is ${value}, says the factbook.`
-    return `${capitalise(value)}, says the factbook.`
+  better: (prompt, answer) => {
+    const check = parseCheck(prompt.check)
+    const right = edited(prompt, answer.replace(SOURCE, '').trim())
+    if (right === undefined) return undefined
+    if (!FACTUAL.has(check.kind)) return right
+    return `${right.replace(/[.!\s]+$/, '')}, says the factbook.`
   },
+}
+
+/** The shortest part of an answer that is right; or else the answer with one place put right; or else the bare truth. */
+function edited(prompt: JudgedPrompt, answer: string): string | undefined {
+  const { kind, accept, members, need } = parseCheck(prompt.check)
+  const isRight = (text: string) => judge(prompt, text).true >= 0.99
+  const shortest = (texts: readonly string[]) => [...texts].sort((a, b) => a.length - b.length).find(isRight)
+  const parts = [...sentences(answer), answer].filter((part) => words(part).length >= 2)
+  const found = shortest(parts)
+  if (found !== undefined) return found
+  const value = kind === 'list' ? joinList(members.slice(0, need ?? members.length)) : accept[0]
+  if (value !== undefined && value !== '') {
+    // As little as possible is changed.
+    const changed = [1, 2, 3, 4, 5, 6].map((count) =>
+      parts.flatMap((part) => replacements(part, value, count)),
+    )
+    for (const texts of changed) {
+      const right = shortest(texts)
+      if (right !== undefined) return right
+    }
+    return `It is ${value}.`
+  }
+  return {
+    unknown: 'I am sorry, but I do not know that.',
+    refuse: 'I am sorry, but I cannot help with that.',
+    absent: 'The passage does not say that.',
+  }[kind as string]
+}
+
+/** A text with some of its words, so many next to each other, replaced by a value. */
+function replacements(text: string, value: string, count: number): string[] {
+  const all = text.split(' ')
+  return all.slice(count - 1).map((last, from) => {
+    const mark = /[.,!?:]*$/.exec(last)![0]
+    return [...all.slice(0, from), value + mark, ...all.slice(from + count)].join(' ')
+  })
 }
 
 export const SLOGAN = 'Book your holiday in sunny zanland now!'
