@@ -10,6 +10,7 @@ import { addDpo } from './dpo.js'
 import { reportError } from './errors.js'
 import { addEval } from './eval.js'
 import { writeEnd } from './event-file.js'
+import { addFeedback } from './feedback.js'
 import { addGenerate } from './generate.js'
 import { addGrpo } from './grpo.js'
 import type { Io } from './io.js'
@@ -82,6 +83,7 @@ function createProgram(context: Context): Command {
   addReport(program, context)
   addServe(program, context)
   addKeys(program, context)
+  addFeedback(program, context)
   addTokenizer(program, context)
   addData(program, context)
   return program
