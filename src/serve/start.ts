@@ -10,8 +10,10 @@ import { isLoopback } from './auth.js'
 import type { ModelSource, ServeConfig } from './config.js'
 import { createContext, type ServeContext, type Startup } from './context.js'
 import { ServeError } from './errors.js'
+import { createGrounding } from './grounding/index.js'
 import { type HttpServer, listen } from './http/server.js'
 import { ensureInEngine } from './live-models.js'
+import { createPresets } from './presets/index.js'
 import { createWorkspace, openRunManager } from './runs/index.js'
 
 export interface StartOptions {
@@ -45,7 +47,10 @@ export async function startServer({ config, log, startEngine }: StartOptions): P
     const startup: Startup = { state: 'loading' }
     const workspace = createWorkspace({ runs: config.runs, data: config.data }, store)
     const runs = await openRunManager({ workspace, store, log })
-    const context = createContext({ engine, store, config, log, version, startup, runs })
+    const presets = createPresets(store)
+    const grounding = createGrounding({ engine, store, config, log, startup })
+    const parts = { engine, store, config, log, version, startup, runs, presets, grounding }
+    const context = createContext(parts)
     server = await listen(createApp(context).fetch, context)
     log.info({ url: server.url }, `listening on ${server.url}`)
     return running(context, server, addModels(context))

@@ -80,7 +80,10 @@ const responseFormat = z
 export const chatRequestSchema = z
   .strictObject({
     ...samplingFields,
-    messages: z.array(messageSchema).min(1).max(100_000),
+    messages: z
+      .array(messageSchema)
+      .max(100_000)
+      .openapi({ description: 'At least one; with a preset there may be none.' }),
     max_tokens: z.int().min(1).nullish(),
     max_completion_tokens: z.int().min(1).nullish(),
     logprobs: z.boolean().nullish(),

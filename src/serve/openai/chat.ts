@@ -65,6 +65,8 @@ async function prepare(
     )
   if (body.store === true && (body.n ?? 1) > 1)
     throw badRequest('a conversation keeps one answer; store needs n: 1', 'n')
+  if (body.messages.length === 0 && body.preset == null)
+    throw badRequest('there must be at least one message', 'messages')
   const asked = messagesOf(body.messages, config.limits)
   const expanded = await expand(context, body, asked)
   const model = await resolveModel(context, body.model, {
