@@ -4,6 +4,7 @@ import { NewRun } from './new-run.js'
 import { Report } from './report.js'
 import { RunList } from './run-list.js'
 import { RunView } from './run-view.js'
+import '../../styles/workshop.css'
 import './train.css'
 
 export function Page() {

@@ -46,7 +46,12 @@ export function RunView({ id }: { readonly id: string }) {
         </div>
       )}
       <Standing run={run} />
-      <Curves key={run.id} history={history} version={history.version} current={run.progress.part} />
+      <Curves
+        key={run.id}
+        history={history}
+        version={history.version}
+        current={isActive(run.state) ? run.progress.part : 'ppo'}
+      />
       <div className="run-columns">
         <Samples history={history} />
         <Facts run={run} history={history} />
@@ -132,7 +137,7 @@ function Standing({ run }: { readonly run: Run }) {
   const [score, kl] = [latest['objective/scores'], latest['objective/kl']]
   if (score !== undefined) tiles.push([t('train.chart.reward'), number(score)])
   if (kl !== undefined) tiles.push([t('train.chart.kl'), number(kl)])
-  if (tokensPerSecond !== undefined)
+  if (tokensPerSecond !== undefined && isActive(state))
     tiles.push([t('train.chart.speed'), format.number(tokensPerSecond, { maximumFractionDigits: 0 })])
   const doing = preparing
     ? `${preparing.label}: ${format.number(preparing.done)}${preparing.total ? ` / ${format.number(preparing.total)}` : ''} ${preparing.unit}`
