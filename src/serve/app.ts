@@ -13,6 +13,7 @@ import { feedbackRoutes } from './api/feedback.js'
 import { keyRoutes } from './api/keys.js'
 import { labelingRoutes } from './api/labeling.js'
 import { registryRoutes } from './api/models.js'
+import { nextRoutes } from './api/next.js'
 import { runRoutes } from './api/runs.js'
 import { stageRoutes } from './api/stages.js'
 import { transferRoutes } from './api/transfer.js'
@@ -63,6 +64,7 @@ export function createApp(context: ServeContext): OpenAPIHono<ServeEnv> {
   app.route('/', feedbackRoutes(context))
   app.route('/', compareRoutes(context))
   app.route('/', labelingRoutes(context))
+  app.route('/', nextRoutes(context))
   app.route('/', keyRoutes(context))
   app.route('/', usageRoutes(context))
   app.route('/', auditRoutes(context))

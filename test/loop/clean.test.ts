@@ -137,6 +137,14 @@ describe('cleaning feedback', () => {
     expect(dropped([...quiet, ...loud])).toEqual(result)
   })
 
+  it('caps an account, whatever names it gives', () => {
+    const quiet = Array.from({ length: 30 }, (_, i) => thumb(`person-${i % 3}`, i % 2 === 0 ? 1 : -1))
+    const many = Array.from({ length: 60 }, (_, i) =>
+      thumb(`robot/${i}`, i % 2 === 0 ? 1 : -1, { account: 'robot' }),
+    )
+    expect(Object.keys(dropped([...quiet, ...many]))).toHaveLength(30)
+  })
+
   it('takes personal data out of questions, answers and corrections before anything else', () => {
     const vote = correction('ann', 'Write to bob@example.org.', {
       prompt: question('My number is 212-555-0188.'),

@@ -72,12 +72,19 @@ describe('what feedback says about pairs of answers', () => {
 describe('feedback of the store', () => {
   const base = {
     id: 'fb_1',
-    user: 'key-owner',
+    user: 'local',
     labeler: 'ann',
     created: 5,
     prompt: question('What?'),
     answers: [{ text: 'Yes.' }],
   }
+
+  it('names the person by the key as well, which is what may be said so much of', () => {
+    const vote = voteOf({ ...base, user: 'key-owner', kind: 'thumb', value: 1 } as Feedback)
+    expect(vote).toMatchObject({ person: 'key-owner/ann', account: 'key-owner' })
+    const own = voteOf({ ...base, user: 'ann', kind: 'thumb', value: 1 } as Feedback)
+    expect(own).toMatchObject({ person: 'ann', account: 'ann' })
+  })
 
   it('becomes votes of the person who judged', () => {
     const vote = (feedback: object) => voteOf({ ...base, ...feedback } as Feedback)

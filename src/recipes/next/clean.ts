@@ -5,7 +5,16 @@
 import { type PiiKind, piiKinds, scrubPii } from '../../data/clean/index.js'
 import { Rng } from '../../rng.js'
 import type { CleaningSettings } from './settings.js'
-import { type Drop, type DropReason, groupBy, plain, questionKey, type Vote, wordsOf } from './votes.js'
+import {
+  type Drop,
+  type DropReason,
+  groupBy,
+  plain,
+  questionKey,
+  type Vote,
+  voiceOf,
+  wordsOf,
+} from './votes.js'
 
 export interface Cleaned {
   readonly votes: readonly Vote[]
@@ -185,7 +194,7 @@ const PHRASE = 3
  */
 function campaigns(votes: readonly Vote[], { campaignRepeats, campaignShare }: CleaningSettings): Set<Vote> {
   const corrections = votes.filter(({ kind }) => kind === 'correction')
-  const writers = new Set(corrections.map(({ person }) => person)).size
+  const writers = new Set(corrections.map(voiceOf)).size
   const used = new Map<string, { people: Set<string>; votes: Set<Vote> }>()
   const known = new Set(
     votes.flatMap(({ prompt, answers }) =>
@@ -197,7 +206,7 @@ function campaigns(votes: readonly Vote[], { campaignRepeats, campaignShare }: C
       if (known.has(phrase)) continue
       const use = used.get(phrase) ?? { people: new Set(), votes: new Set() }
       used.set(phrase, use)
-      use.people.add(vote.person)
+      use.people.add(voiceOf(vote))
       use.votes.add(vote)
     }
   }
@@ -217,7 +226,7 @@ function phrases(text: string): string[] {
 
 /** What a person says beyond `capTimes` the median of all people, and beyond `capLeast`; which of it is left to the seed. */
 function overCap(votes: readonly Vote[], { capTimes, capLeast }: CleaningSettings, seed: number): Set<Vote> {
-  const people = [...groupBy(votes, ({ person }) => person)]
+  const people = [...groupBy(votes, voiceOf)]
   const sizes = people.map(([, list]) => list.length).sort((a, b) => a - b)
   const median = sizes[Math.floor((sizes.length - 1) / 2)] ?? 0
   const cap = Math.max(capLeast, Math.ceil(capTimes * median))

@@ -15,12 +15,17 @@ import {
   type Vote,
 } from './votes.js'
 
+/** The person at the machine of the server, who may let many label. */
+const LOCAL = 'local'
+
 /** What a piece of feedback says, or undefined where it says nothing that this recipe knows. */
 export function voteOf(feedback: Feedback): Vote {
   const { id, labeler, user, created, prompt, answers } = feedback
   const shared = {
     id,
-    person: labeler || user,
+    // A name that somebody gives is theirs only together with the key it comes with.
+    person: user === LOCAL || labeler === user ? labeler : `${user}/${labeler}`,
+    ...(user === LOCAL ? {} : { account: user }),
     at: created,
     prompt,
     answers: answers.map(({ text }) => text),

@@ -7,6 +7,8 @@ export interface Vote {
   readonly kind: 'thumb' | 'ranking' | 'correction' | 'rubric'
   /** Who: a labeler, a user, or the key that spoke for them. */
   readonly person: string
+  /** Whose key it came with, where that is somebody else than the person at the server: one account may claim many names. */
+  readonly account?: string
   /** Milliseconds since 1970. */
   readonly at: number
   /** The dialogue up to the question that was answered. */
@@ -64,6 +66,11 @@ export interface Demonstration {
   readonly person: string
   readonly prompt: readonly ChatMessage[]
   readonly answer: string
+}
+
+/** Who speaks, where what one may say is limited: an account, whatever names it gives. */
+export function voiceOf({ account, person }: Pick<Vote, 'account' | 'person'>): string {
+  return account ?? person
 }
 
 /** The same for the same question, however it was spaced or written. */
