@@ -14,6 +14,16 @@ export {
 } from './checkpoint-store.js'
 export * from './float16.js'
 export {
+  GgufError,
+  type GgufHeader,
+  type GgufTensorEntry,
+  type GgufTensorType,
+  type GgufValue,
+  parseGgufHeader,
+} from './gguf.js'
+export { decodeGgufData, encodeGgufData } from './gguf-data.js'
+export { type GgufFile, openGguf, type WritableGgufTensor, writeGguf } from './gguf-file.js'
+export {
   type JsonObject,
   type ModelDirectory,
   type ModelDirectoryContent,
