@@ -47,15 +47,20 @@ export type FromEngine =
 export interface ErrorData {
   readonly code: string
   readonly message: string
+  /** Where it came from, of errors that nobody expected. */
+  readonly stack?: string
 }
 
 export function errorData(error: unknown): ErrorData {
   if (error instanceof AthanorError) return { code: error.code, message: error.message }
-  return { code: 'infer/engine', message: error instanceof Error ? `${error.stack}` : String(error) }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  return { code: 'infer/engine', message: `the engine failed: ${message}`, ...(stack ? { stack } : {}) }
 }
 
-export function errorFrom({ code, message }: ErrorData): AthanorError {
-  return code.startsWith('infer/')
-    ? new InferError(code as InferErrorCode, message)
-    : new AthanorError(code, message)
+export function errorFrom({ code, message, stack }: ErrorData): AthanorError {
+  if (!code.startsWith('infer/')) return new AthanorError(code, message)
+  if (stack === undefined) return new InferError(code as InferErrorCode, message)
+  const cause = new Error(message)
+  cause.stack = stack
+  return new InferError(code as InferErrorCode, message, { cause })
 }

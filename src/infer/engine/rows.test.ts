@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { gptConfig } from '../../models/index.js'
+import { gptConfig, quantizeParameters } from '../../models/index.js'
 import { Rng } from '../../rng.js'
 import { nodeDevice } from '../../tensor/device/node.js'
 import { createGenerator } from '../generator.js'
@@ -12,15 +12,17 @@ const tokensOf = (count: number, seed = 5) => {
   const rng = Rng.seed(seed)
   return Array.from({ length: count }, () => rng.integer(259))
 }
-const model = () =>
-  new LanguageModel({
-    config: gptConfig(tinyConfig({ width: 64 })),
-    params: tinyParams({ width: 64 }),
-    device,
-  })
+const config = gptConfig(tinyConfig({ width: 64 }))
+const whole = tinyParams({ width: 64 })
 
-describe.each([true, false])('rows of keys and values (weights built in: %s)', (constants) => {
-  const decoder = model()
+describe.each([
+  { weights: 'built in', constants: true, quantization: 'none' },
+  { weights: 'apart', constants: false, quantization: 'none' },
+  { weights: 'in 8 bits', constants: true, quantization: 'q8' },
+  { weights: 'in 4 bits', constants: true, quantization: 'q4' },
+] as const)('rows of keys and values, weights $weights,', ({ constants, quantization }) => {
+  const params = quantizeParameters(whole, quantization)
+  const decoder = new LanguageModel({ config, params, device })
   let rows: Rows
   beforeAll(async () => {
     rows = await Rows.create(decoder, { rows: 16, capacity: 128, constants })
@@ -51,9 +53,9 @@ describe.each([true, false])('rows of keys and values (weights built in: %s)', (
 
   it('give the same bits however a prompt is cut into pieces', async () => {
     const tokens = tokensOf(70)
-    const whole = await read(0, tokens)
-    expect(await read(1, tokens, 1, 1, 2, 33)).toEqual(whole)
-    expect(await read(15, tokens, 69)).toEqual(whole)
+    const together = await read(0, tokens)
+    expect(await read(1, tokens, 1, 1, 2, 33)).toEqual(together)
+    expect(await read(15, tokens, 69)).toEqual(together)
   })
 
   it('give the same bits whatever else is in the batch', async () => {
