@@ -95,6 +95,12 @@ const plain = [
   'It is light that takes a turn in the rain.',
 ]
 
+export const fakeModels: readonly Json[] = [
+  { name: 'ppo', kind: 'decoder', state: 'ready', live: 'aaaa000011112222' },
+  { name: 'sft', kind: 'decoder', state: 'idle', live: 'bbbb000011112222' },
+  { name: 'reward', kind: 'reward', state: 'idle', live: 'cccc000011112222' },
+]
+
 export async function startFakeServer(folder: string): Promise<FakeServer> {
   const state: FakeState = {
     conversations: [],
@@ -104,11 +110,7 @@ export async function startFakeServer(folder: string): Promise<FakeServer> {
     tasks: [],
     judgements: [],
     requests: [],
-    models: [
-      { name: 'ppo', kind: 'decoder', state: 'ready', live: 'aaaa000011112222' },
-      { name: 'sft', kind: 'decoder', state: 'idle', live: 'bbbb000011112222' },
-      { name: 'reward', kind: 'reward', state: 'idle', live: 'cccc000011112222' },
-    ],
+    models: fakeModels,
     start: null,
     key: undefined,
     delay: 4,
@@ -252,8 +254,11 @@ const routes: readonly (readonly [RegExp, (state: FakeState, call: Call) => unkn
   [
     /^GET \/api\/runs\/([^/]+)$/,
     (_, { id }) => {
-      const parts = ['done', 'running', 'waiting', 'waiting'].map((state, i) => ({ name: `part${i}`, state }))
-      return { id, state: 'running', progress: { parts, part: 'pretrain', step: 50, steps: 100 } }
+      const parts = ['done', 'running', 'waiting', 'waiting'].map((state, i) => ({
+        name: ['data', 'base', 'sft', 'ppo'][i]!,
+        state,
+      }))
+      return { id, state: 'running', progress: { parts, part: 'base', step: 50, steps: 100 } }
     },
   ],
   [
@@ -272,7 +277,7 @@ const routes: readonly (readonly [RegExp, (state: FakeState, call: Call) => unkn
       ],
     }),
   ],
-  [/^GET \/api\/collections$/, () => ({ collections: [{ name: 'handbook' }] })],
+  [/^GET \/api\/collections$/, () => ({ items: [{ name: 'handbook' }] })],
   [
     /^POST \/api\/compare$/,
     ({ comparisons }, { body }) => {

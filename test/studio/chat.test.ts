@@ -1,6 +1,7 @@
 /** Talking in the studio, in a real browser before a fake server. */
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { fakeModels } from '../../studio/testing/fake-server.ts'
 import { chromiumPath } from '../browser/chromium.ts'
 import { START_TIMEOUT, type Studio, startStudio } from './studio.ts'
 
@@ -18,7 +19,7 @@ describe.skipIf(!chromiumPath)(
 
     beforeEach(() => {
       const { state } = studio.server
-      Object.assign(state, { start: null, key: undefined, delay: 1 })
+      Object.assign(state, { start: null, key: undefined, delay: 1, models: fakeModels })
       return async () => {
         await page.context().close()
         expect(studio.problems.splice(0)).toEqual([])
@@ -203,16 +204,15 @@ describe.skipIf(!chromiumPath)(
 
     it('waits for the first model and opens the chat by itself', async () => {
       const { state } = studio.server
-      const { models } = state
       Object.assign(state, {
         models: [],
         start: { state: 'running', run: 'run_1' },
       })
       page = await studio.open()
       await page.getByRole('heading', { name: 'Your first model is in the furnace' }).waitFor()
-      await page.getByText('Now: Pretraining').waitFor()
+      await page.getByText('Now: Reading').waitFor()
       expect(await page.getByRole('link', { name: 'Watch it learn' }).getAttribute('href')).toBe('#/train')
-      Object.assign(state, { models, start: { state: 'done' } })
+      Object.assign(state, { models: fakeModels, start: { state: 'done' } })
       await page.getByRole('heading', { name: 'What shall we talk about?' }).waitFor()
       await say('How does a rainbow form?')
       await answered()
