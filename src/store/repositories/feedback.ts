@@ -109,6 +109,8 @@ export async function addFeedback(session: Session, given: readonly NewFeedback[
     checkFeedback(one)
     const feedback = { ...one, labeler: one.labeler ?? one.user, ...session.stamp('fb', one) } as Feedback
     if (feedback.message !== undefined && feedback.kind !== 'ranking') {
+      // Who presses twice at once must not be counted twice.
+      await session.lock(`feedback ${feedback.message}`)
       await session.db
         .deleteFrom('feedback')
         .where('message', '=', feedback.message)

@@ -83,6 +83,16 @@ export function feedbackTests({ open }: Backend): void {
       expect(await ids()).toEqual([down!.id, later!.id])
     })
 
+    it('of somebody who presses again and again counts once', async () => {
+      const store = await open()
+      await Promise.all(
+        Array.from({ length: 6 }, (_, i) =>
+          store.feedback.add({ ...thumb({ message: 'msg_1' }), value: i % 2 === 0 ? 1 : -1 } as NewFeedback),
+        ),
+      )
+      expect((await store.feedback.list('anyone')).items).toHaveLength(1)
+    })
+
     it('is found by time, kind, message, model and version', async () => {
       const store = await open({ now: () => 1000 })
       const [a, b, c] = await store.feedback.add(
