@@ -62,11 +62,13 @@ describe('the speedrun', () => {
     expect(new Set(report.stages.map(({ dir }) => dir))).toEqual(
       new Set([
         ...['base', 'sft', 'reward', 'ppo', 'larger-base', 'larger-sft'],
-        ...['no-kl', 'reward-hacking', 'strong-kl', 'no-whitening'].map((name) => `ablation-${name}`),
+        ...['no-kl', 'reward-hacking', 'strong-kl', 'no-ptx', 'no-whitening'].map(
+          (name) => `ablation-${name}`,
+        ),
       ]),
     )
     expect(report.scores!.stages).toEqual(['base', 'SFT', 'PPO', 'larger SFT'])
-    expect(report.ablation!.rows).toHaveLength(5)
+    expect(report.ablation!.rows).toHaveLength(6)
     expect(report.scores!.rows.map(({ suite }) => suite)).toEqual(
       expect.arrayContaining(['refusal', 'over-refusal', 'false-premise', 'follow-up', 'held-out-facts']),
     )

@@ -165,7 +165,8 @@ async function run(dir: string, journal: Journal, options: SpeedrunOptions) {
         model: at('sft'),
         rewardModel: at('reward'),
         data: [at('data', 'prompts-ppo.jsonl')],
-        ptxText: [at('data', 'pretrain.jsonl')],
+        // InstructGPT mixes pretraining text in; demonstrations hold the facts in the form in which they are asked.
+        ptxDialogues: [at('data', 'sft.jsonl')],
         overrides: { ...preset.ppo, seed, ...overrides },
         onRollout: goldRecorder(at(`${out}-gold.jsonl`)),
       }),
