@@ -6,6 +6,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { routePath } from 'hono/route'
 import { auditRoutes } from './api/audit.js'
+import { collectionRoutes } from './api/collections.js'
 import { compareRoutes } from './api/compare.js'
 import { conversationRoutes } from './api/conversations.js'
 import { dataRoutes } from './api/data.js'
@@ -14,6 +15,7 @@ import { keyRoutes } from './api/keys.js'
 import { labelingRoutes } from './api/labeling.js'
 import { registryRoutes } from './api/models.js'
 import { nextRoutes } from './api/next.js'
+import { presetRoutes } from './api/presets.js'
 import { runRoutes } from './api/runs.js'
 import { stageRoutes } from './api/stages.js'
 import { transferRoutes } from './api/transfer.js'
@@ -65,6 +67,8 @@ export function createApp(context: ServeContext): OpenAPIHono<ServeEnv> {
   app.route('/', compareRoutes(context))
   app.route('/', labelingRoutes(context))
   app.route('/', nextRoutes(context))
+  app.route('/', presetRoutes(context))
+  app.route('/', collectionRoutes(context))
   app.route('/', keyRoutes(context))
   app.route('/', usageRoutes(context))
   app.route('/', auditRoutes(context))

@@ -136,12 +136,13 @@ const addRoute = createRoute({
   request: {
     params,
     body: {
-      required: true,
+      required: false,
       content: {
         'multipart/form-data': {
           schema: z.object({
             file: z
               .any()
+              .optional()
               .openapi({ type: 'string', format: 'binary', description: 'May come several times.' }),
           }),
         },
@@ -217,7 +218,8 @@ export function collectionRoutes(
   router.use('/api/collections', requireScope('chat'))
 
   const shown = async (collection: Collection) => ({
-    ...present({ name: collection.name, description: collection.description }),
+    name: collection.name,
+    ...present({ description: collection.description }),
     settings: settingsOf(collection.settings),
     documents: (await store.collections.documents(collection.name)).length,
     created: collection.created,
@@ -358,12 +360,7 @@ async function add(
 /** @throws ApiError 400 where there is no file */
 async function uploadsOf(c: Context<ServeEnv>): Promise<Upload[]> {
   if (!/^multipart\/form-data/i.test(c.req.header('content-type') ?? '')) return [await textOf(c)]
-  const form = await c.req.formData().catch((error: unknown) => {
-    throw new ApiError(400, 'the body of the request is no multipart form, or broke off', {
-      code: 'invalid_form',
-      cause: error,
-    })
-  })
+  const form = await formOf(c)
   const files = [...form.values()].filter((value) => typeof value !== 'string')
   if (files.length === 0)
     throw badRequest('the form has no file; send one or more in the field "file"', 'file')
@@ -376,6 +373,17 @@ async function uploadsOf(c: Context<ServeEnv>): Promise<Upload[]> {
       mime: file.type,
     })),
   )
+}
+
+async function formOf(c: Context<ServeEnv>): Promise<FormData> {
+  try {
+    return await c.req.formData()
+  } catch (error) {
+    throw new ApiError(400, 'the body of the request is no multipart form, or broke off', {
+      code: 'invalid_form',
+      cause: error,
+    })
+  }
 }
 
 const textSchema = z.strictObject({

@@ -29,6 +29,8 @@ export interface PassageVectors {
 
 /** Of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009). */
 const RANK_CONSTANT = 60
+/** Rarity among fewer passages says nothing yet. */
+const FEW = 20
 const CANDIDATES = 100
 const BATCH = 100
 
@@ -109,7 +111,8 @@ export class PassageIndex {
   /** BM25's inverse document frequency; highest for words that no passage has. */
   #rarity(term: string): number {
     const count = this.#frequencies.get(term) ?? 0
-    return Math.log(1 + (this.size - count + 0.5) / (count + 0.5))
+    const size = Math.max(this.size, FEW)
+    return Math.log(1 + (size - count + 0.5) / (count + 0.5))
   }
 }
 

@@ -16,7 +16,7 @@ export const collectionSettingsSchema = z
     vectorWeight: z.number().min(0).max(10).default(0.5).openapi({
       description: 'What a rank by meaning counts beside a rank by words.',
     }),
-    floor: z.number().min(0).max(1).default(0.4).openapi({
+    floor: z.number().min(0).max(1).default(0.5).openapi({
       description:
         'The share of the question’s words, rare ones counting more, that a passage must have to count as found.',
     }),
