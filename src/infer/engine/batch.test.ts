@@ -116,6 +116,23 @@ describe('a batch', () => {
     expect(long.tokens).toEqual(whole.tokens)
   })
 
+  it('reads a prompt that fills the context, in any pieces', async () => {
+    const texts: number[][] = []
+    for (const prefillTokens of [1000, 255, 17, 4]) {
+      batch = new Batch(rows, { prefillTokens, prefixBytes: 2 ** 20 })
+      const task = greedyTask('full', tokensOf(256, 4), 1)
+      await finish(task)
+      expect(task.error).toBeUndefined()
+      texts.push(task.tokens)
+      // From the cache, all but the last block.
+      const again = greedyTask('again', tokensOf(256, 4), 1)
+      await finish(again)
+      expect(again.cached).toBe(240)
+      texts.push(again.tokens)
+    }
+    expect(new Set(texts.map(String)).size).toBe(1)
+  })
+
   it('lets a short prompt pass a long one', async () => {
     await finish(greedyTask('long', tokensOf(240, 2), 1), greedyTask('short', tokensOf(20), 1))
     expect(log).toEqual(['long starts', 'short starts', 'short ends', 'long ends'])

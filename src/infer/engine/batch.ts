@@ -48,10 +48,12 @@ export class Batch {
   /** In the order of arrival. */
   readonly #running = new Map<Task, Running>()
   readonly #free: boolean[]
+  #lastTick: Promise<void> = Promise.resolve()
 
   constructor(rows: Rows, { prefillTokens, prefixBytes }: BatchOptions) {
     this.rows = rows
-    this.#prefillTokens = prefillTokens
+    // Two tokens at least, for two prompts.
+    this.#prefillTokens = Math.max(4, prefillTokens)
     this.#tree = new PrefixTree({
       blockTokens: BLOCK_TOKENS,
       blockFloats: rows.floats(BLOCK_TOKENS),
@@ -96,8 +98,19 @@ export class Batch {
     }
   }
 
-  /** Reads some of the waiting prompts, then adds a token to every text that runs. */
-  async tick(): Promise<void> {
+  /** Frees memory, once a tick that is under way has ended. Nothing may be submitted any more. */
+  async dispose(): Promise<void> {
+    await this.#lastTick
+    await this.rows.dispose()
+  }
+
+  /** Reads some of the waiting prompts, then adds a token to every text that runs. One at a time. */
+  tick(): Promise<void> {
+    this.#lastTick = this.#tick()
+    return this.#lastTick
+  }
+
+  async #tick(): Promise<void> {
     this.#admit()
     try {
       await this.#readPrompts()
@@ -133,10 +146,12 @@ export class Batch {
   async #read(running: Running, most: number): Promise<number> {
     const { task, row } = running
     const isReading = () => this.#running.has(task) && running.token === undefined
-    if (most <= 0 || !isReading()) return 0
+    if (most < 2 || !isReading()) return 0
     if (!running.started) this.#start(running)
     const from = this.rows.length(row)
-    const piece = task.tokens.slice(from, from + most)
+    const left = task.tokens.length - from
+    const count = left - most === 1 && this.#fills(task) ? most - 1 : Math.min(left, most)
+    const piece = task.tokens.slice(from, from + count)
     const { logits, sum } = await this.rows.read(row, piece)
     // It may have been cancelled meanwhile.
     if (!isReading()) return piece.length
@@ -148,15 +163,21 @@ export class Batch {
     return piece.length
   }
 
-  /** Takes over what is known of the prompt; its last token is always read, for its logits. */
+  /** Takes over what is known of the prompt; its last tokens are always read, for their logits. */
   #start(running: Running): void {
     const { task, row } = running
     running.started = true
-    const blocks = task.onRead ? [] : this.#tree.match(task.tokens, task.tokens.length - 1, task.exact)
+    const limit = task.tokens.length - (this.#fills(task) ? 2 : 1)
+    const blocks = task.onRead ? [] : this.#tree.match(task.tokens, limit, task.exact)
     for (const { data } of blocks) this.rows.copyIn(row, BLOCK_TOKENS, data)
     const inexact = blocks.findIndex(({ exact }) => !exact)
     running.exact = BLOCK_TOKENS * (inexact < 0 ? blocks.length : inexact)
     task.onStart(this.rows.length(row))
+  }
+
+  /** Whether a prompt fills its row: a lone last token would be followed by a filler, for which there is no place. */
+  #fills({ tokens }: Task): boolean {
+    return tokens.length >= this.rows.capacity
   }
 
   async #step(): Promise<void> {

@@ -1,5 +1,6 @@
 /** The engine's inside: answers messages, and keeps every batch going while there is something to do. Runs in any thread. */
 import { randomInt } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { totalmem } from 'node:os'
 import { Rng } from '../../rng.js'
 import {
@@ -86,6 +87,8 @@ export class EngineCore {
 
   async #answer(id: number, name: CallName, argument: unknown): Promise<void> {
     const controller = new AbortController()
+    // Each text to embed listens to it.
+    setMaxListeners(0, controller.signal)
     this.#cancels.set(id, () =>
       controller.abort(new InferError('infer/cancelled', 'the request was cancelled')),
     )
@@ -142,14 +145,14 @@ export class EngineCore {
     const end = (error?: unknown) => {
       if (!this.#cancels.delete(id)) return
       this.#flush()
-      if (isCounted) this.#open.set(name, this.#open.get(name)! - 1)
+      if (isCounted) this.#count(name, -1)
       release()
       if (error !== undefined) this.#send({ type: 'error', id, error: errorData(error) })
       this.#settle()
     }
     try {
       this.#checkRoom()
-      this.#open.set(name, (this.#open.get(name) ?? 0) + 1)
+      this.#count(name, 1)
       isCounted = true
       const use = await this.#library.use(name)
       release = use.release
@@ -170,11 +173,18 @@ export class EngineCore {
     }
   }
 
+  #count(name: string, change: number): void {
+    const count = (this.#open.get(name) ?? 0) + change
+    // Names come from outside: those that nobody uses are forgotten.
+    if (count > 0) this.#open.set(name, count)
+    else this.#open.delete(name)
+  }
+
   /** @throws InferError `infer/engine`, `infer/queue-full` */
   #checkRoom(): void {
     if (this.#closing)
       throw new InferError('infer/engine', 'the engine is being closed and takes no new requests')
-    const open = [...this.#open.values()].filter((count) => count > 0)
+    const open = [...this.#open.values()]
     const waiting = open.reduce((sum, count) => sum + count, 0) - this.#slots * Math.max(1, open.length)
     if (waiting < this.#maxQueue) return
     throw new InferError(
@@ -403,8 +413,7 @@ export class EngineCore {
 
   /** Tells those who wait for the end of all work. */
   #settle(): void {
-    const open = [...this.#open.values()].some((count) => count > 0)
-    if (!open) for (const done of this.#whenDone.splice(0)) done()
+    if (this.#open.size === 0) for (const done of this.#whenDone.splice(0)) done()
   }
 
   /** One tick of each batch in turn, as long as one has work. */

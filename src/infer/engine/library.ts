@@ -390,7 +390,7 @@ export function endIdsOf(model: LanguageModel, eosIds: readonly number[] = model
 }
 
 async function dispose(loaded: Loaded): Promise<void> {
-  if (loaded.kind === 'decoder') await loaded.batch.rows.dispose()
+  if (loaded.kind === 'decoder') await loaded.batch.dispose()
   await loaded.model.dispose()
 }
 
