@@ -47,7 +47,7 @@ export function App() {
       </button>
       <header className="topbar">
         <IconButton icon="menu" label={t('shell.menu')} size={22} onClick={() => setMenu(true)} />
-        <span className="topbar-title">{entry ? t(entry.title) : 'Athanor'}</span>
+        <span className="topbar-title">Athanor</span>
       </header>
       <aside className="sidebar" aria-label={t('shell.sidebar')}>
         <Brand />

@@ -1,9 +1,11 @@
 /** Talking in the studio, in a real browser before a fake server. */
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { fakeModels } from '../../studio/testing/fake-server.ts'
 import { chromiumPath } from '../browser/chromium.ts'
 import { START_TIMEOUT, type Studio, startStudio } from './studio.ts'
+
+vi.setConfig({ testTimeout: 180_000 })
 
 describe.skipIf(!chromiumPath)(
   `the studio${chromiumPath ? '' : ' (skipped: no Chromium; set ATHANOR_CHROMIUM)'}`,

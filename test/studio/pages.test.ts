@@ -1,8 +1,11 @@
 /** The other pages of the studio, and what is true of all of them: accessible, narrow enough for a phone, in two languages. */
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { chromiumPath } from '../browser/chromium.ts'
 import { START_TIMEOUT, type Studio, seriousFindings, sidewaysScroll, startStudio } from './studio.ts'
+
+// Axe looks at every page twice; a machine that has other things to do takes its time.
+vi.setConfig({ testTimeout: 180_000 })
 
 const pages = ['chat', 'compare', 'labeling', 'playground', 'train', 'data', 'models', 'settings']
 

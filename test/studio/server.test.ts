@@ -1,10 +1,12 @@
 /** The studio before the real server: routes, database and all; only the model is a stand-in that answers at once. */
 import { rmSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { chromiumPath } from '../browser/chromium.ts'
 import { buildStudio, launchBrowser, START_TIMEOUT } from './studio.ts'
 import { startWorkshop, type Workshop } from './workshop.ts'
+
+vi.setConfig({ testTimeout: 180_000 })
 
 describe.skipIf(!chromiumPath)(
   `the studio and the server${chromiumPath ? '' : ' (skipped: no Chromium; set ATHANOR_CHROMIUM)'}`,

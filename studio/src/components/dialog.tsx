@@ -22,6 +22,8 @@ export function Dialog({ title, onClose, children, actions, side, wide }: Dialog
   useEffect(() => {
     const dialog = ref.current!
     if (!dialog.open) dialog.showModal()
+    // What is asked for comes first, not the button that closes.
+    dialog.querySelector<HTMLElement>('.dialog-body :is(input, textarea, select)')?.focus()
     return () => dialog.close()
   }, [])
   return (

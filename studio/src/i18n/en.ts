@@ -120,7 +120,7 @@ const studio = {
 
   'welcome.title': 'What shall we talk about?',
   'welcome.text':
-    'This assistant was trained on this very machine. What you think of its answers makes the next one better.',
+    'Ask, argue, or hand over a task. What you think of the answers makes the next model better.',
   'welcome.explain': 'Explain how a rainbow forms.',
   'welcome.write': 'Write a short poem about bread.',
   'welcome.facts': 'What is the capital of France?',

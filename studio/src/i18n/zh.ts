@@ -120,7 +120,7 @@ export const zh = {
   'chat.tokens': '{n} 个词元',
 
   'welcome.title': '想聊点什么？',
-  'welcome.text': '这个助手就是在这台电脑上训练出来的。你对回答的评价会让下一个模型更好。',
+  'welcome.text': '提问、讨论，或者交给它一个任务。你对回答的评价会让下一个模型更好。',
   'welcome.explain': '解释一下彩虹是怎么形成的。',
   'welcome.write': '写一首关于面包的短诗。',
   'welcome.facts': '法国的首都是哪里？',

@@ -72,7 +72,7 @@ export function Page() {
         <Talk
           key={session.key}
           session={session}
-          canTalk={!nothingToTalkTo}
+          canTalk={chatModels(server).length > 0}
           onOptions={() => setOptions(true)}
           listButton={
             <IconButton
