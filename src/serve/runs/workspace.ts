@@ -35,7 +35,7 @@ const MAX_DEPTH = 4
 const readable = /\.(jsonl?|txt|md|html?|csv|tsv|parquet)(\.gz)?$/i
 /** What programs leave beside the data in a run or a model folder. */
 const notData =
-  /^(config|tokenizer(_config)?|generation_config|special_tokens_map|trainer|manifest|speedrun|job|report|reward|data-card|build|corpus|model\.safetensors\.index)\.json$|^(metrics|events)\.jsonl$|^(report|data-card|README|SOURCE)\.(md|html)$/
+  /-gold\.jsonl$|^(checkpoint|config|tokenizer(_config)?|generation_config|special_tokens_map|trainer|manifest|speedrun|job|report|reward|data-card|build|corpus|model\.safetensors\.index)\.json$|^(metrics|events)\.jsonl$|^(report|data-card|README|SOURCE)\.(md|html)$/
 const notFolders = new Set(['checkpoints', 'train', 'heldout', 'node_modules', 'answers'])
 
 export function createWorkspace(
@@ -63,7 +63,8 @@ export function createWorkspace(
     },
     async list() {
       const found = { files: [] as WorkspaceFile[], models: [] as string[] }
-      for (const [name, root] of Object.entries(roots)) await walk(root, name, 0, found)
+      await walk(roots.data, 'data', 0, found)
+      await walk(roots.runs, 'runs', 0, found)
       return found
     },
   }

@@ -17,7 +17,7 @@ export function RunList() {
   const [chosen, setChosen] = useState<readonly string[]>([])
   useShortcuts({ n: () => navigate(href('train', 'new')) })
   const { reload } = runs
-  const all = runs.data?.runs ?? []
+  const all = [...(runs.data?.runs ?? [])].sort(byActivity)
   const busy = all.some(({ state }) => !isAtRest(state))
   useEffect(() => {
     const timer = setInterval(() => document.visibilityState === 'visible' && reload(), busy ? 2000 : 10_000)
@@ -73,6 +73,9 @@ export function RunList() {
     </Frame>
   )
 }
+
+/** What works or waits comes first, in the order of the server otherwise. */
+const byActivity = (a: Run, b: Run) => Number(isAtRest(a.state)) - Number(isAtRest(b.state))
 
 interface RowProps {
   readonly run: Run
