@@ -1,6 +1,6 @@
 /**
  * JSON schemas as grammars of the JSON texts that satisfy them. What is supported is followed exactly or more narrowly, so that
- * whatever comes out is valid; what is not is refused by name and place. docs/serve has the list.
+ * whatever comes out is valid; what is not is refused by name and place. docs/structured-output.md has the list.
  */
 import { InferError } from '../../errors.js'
 import { distances } from '../matcher.js'
@@ -241,6 +241,7 @@ export class SchemaCompiler {
 
   #elements(prefix: readonly Node[], rest: Node, min: number, max: number): Node {
     const builder = this.#builder
+    if (min > max) return builder.never
     const close = builder.words([']'])
     const comma = builder.words(COMMA)
     // `later` is what follows `at` elements, at least one.
