@@ -2,6 +2,7 @@
  * The functions of the library that the commands call. Each is loaded when it is first called, so that `athanor --help`
  * answers at once; tests put others in their place.
  */
+import type { ExportedGguf, ExportGgufOptions } from '../compress/index.js'
 import type { BuildOptions, BuildResult, DataCard, Preview, PreviewOptions } from '../data/build/index.js'
 import type { Dialogue, Document, RecordOptions, TextFileOptions } from '../data/index.js'
 import type {
@@ -86,6 +87,7 @@ export interface Library {
   readDialogues(paths: readonly string[], options?: RecordOptions): AsyncIterable<Dialogue>
   loadModel(dir: string, options: LoadModelOptions): Promise<LanguageModel>
   generate(model: LanguageModel, options: GenerateOptions): Promise<Generation>
+  exportGguf(options: ExportGgufOptions): Promise<ExportedGguf>
   openChat(model: LanguageModel, options: ChatOptions): Promise<Chat>
   report(dir: string): Promise<WrittenReport>
   perplexity(
@@ -146,6 +148,7 @@ export const library: Library = {
   },
   loadModel: async (...values) => (await import('../infer/index.js')).loadModel(...values),
   generate: async (...values) => (await import('../infer/index.js')).generate(...values),
+  exportGguf: async (options) => (await import('../compress/index.js')).exportGguf(options),
   openChat: async (...values) => (await import('./chat-session.js')).openChat(...values),
   report: async (dir) => (await import('../eval/report/index.js')).reportDirectory(dir),
   perplexity: async (...values) => (await import('../eval/index.js')).perplexity(...values),

@@ -11,6 +11,7 @@ import { reportError } from './errors.js'
 import { addEval } from './eval.js'
 import { writeEnd } from './event-file.js'
 import { addFeedback } from './feedback.js'
+import { addExport } from './export.js'
 import { addGenerate } from './generate.js'
 import { addGrpo } from './grpo.js'
 import type { Io } from './io.js'
@@ -78,6 +79,7 @@ function createProgram(context: Context): Command {
   addDistill(program, context)
   addBestOf(program, context)
   addGenerate(program, context)
+  addExport(program, context)
   addChat(program, context)
   addEval(program, context)
   addReport(program, context)

@@ -54,3 +54,10 @@ export {
   rewardWeightsFromHf,
   rewardWeightsToHf,
 } from './reward-head.js'
+export {
+  type GgufArchitecture,
+  type GgufModelTensor,
+  ggufArchitecture,
+  ggufHyperparameters,
+  ggufTensors,
+} from './gguf.js'
