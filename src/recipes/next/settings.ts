@@ -90,10 +90,13 @@ export interface RoundPreset {
   readonly ppo: NonNullable<PpoOptions['overrides']>
 }
 
+/** Few corrections, and a manner that is new: many small steps, at the rate that the manners before it were learnt with. */
 const tinySft = {
-  learningRate: 3e-4,
-  epochs: 3,
-  batchSize: 4,
+  optimizer: 'muon',
+  learningRate: 3e-3,
+  muonLearningRate: 0.012,
+  epochs: 4,
+  batchSize: 2,
   warmup: 4,
   heldOutFraction: 0,
   evalEvery: 0,
@@ -116,7 +119,7 @@ const list: readonly RoundPreset[] = [
     summary: 'some minutes on two cores, for the assistant of the tiny speedrun',
     freshAnswers: 2,
     maxTokens: 48,
-    replay: { answersPerCorrection: 3, rankingsPerComparison: 1, prompts: 1500 },
+    replay: { answersPerCorrection: 1, rankingsPerComparison: 0.5, prompts: 1500 },
     sft: tinySft,
     reward: tinyReward,
     judge: tinyReward,
@@ -127,8 +130,8 @@ const list: readonly RoundPreset[] = [
     summary: 'some ten minutes on two cores, for the assistant of the small speedrun',
     freshAnswers: 2,
     maxTokens: 48,
-    replay: { answersPerCorrection: 3, rankingsPerComparison: 1, prompts: 4000 },
-    sft: { ...tinySft, batchSize: 8 },
+    replay: { answersPerCorrection: 1, rankingsPerComparison: 0.5, prompts: 4000 },
+    sft: { ...tinySft, batchSize: 4 },
     reward: tinyReward,
     judge: tinyReward,
     ppo: { ...tinyPpo, steps: 60 },
@@ -138,8 +141,8 @@ const list: readonly RoundPreset[] = [
     summary: 'an hour and more, for models from 15 million parameters on',
     freshAnswers: 2,
     maxTokens: 64,
-    replay: { answersPerCorrection: 4, rankingsPerComparison: 1, prompts: 8000 },
-    sft: { ...tinySft, learningRate: 1e-4, batchSize: 8 },
+    replay: { answersPerCorrection: 2, rankingsPerComparison: 1, prompts: 8000 },
+    sft: { ...tinySft, learningRate: 1e-3, muonLearningRate: 5e-3, batchSize: 4 },
     reward: { ...tinyReward, learningRate: 1e-4, batchSize: 16, epochs: 1 },
     judge: { ...tinyReward, learningRate: 1e-4, batchSize: 16, epochs: 1 },
     ppo: {
