@@ -174,7 +174,8 @@ describe('broken bytes', () => {
     const rng = Rng.seed(7)
     const cases = Array.from({ length: rounds }, () => {
       const bytes = Buffer.from(request)
-      for (let times = 1 + rng.integer(4); times > 0; times--) bytes[rng.integer(bytes.length)] = rng.integer(256)
+      for (let times = 1 + rng.integer(4); times > 0; times--)
+        bytes[rng.integer(bytes.length)] = rng.integer(256)
       return rng.uniform() < 0.2 ? bytes.subarray(0, rng.integer(bytes.length)) : bytes
     })
     for (let at = 0; at < cases.length; at += 50) {
