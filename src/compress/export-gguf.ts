@@ -15,6 +15,8 @@ export interface ExportGgufOptions {
   readonly out: string
   /** How matrices are kept. Default 'f16'. */
   readonly type?: GgufTensorType
+  /** For programs that send token ids only: any tokenizer goes, and text comes out wrong. Default false. */
+  readonly idsOnly?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -63,6 +65,7 @@ export async function exportGguf(options: ExportGgufOptions): Promise<ExportedGg
       bosId: model.bosId,
       eosId: model.eosIds[0],
       addBos: prefix,
+      idsOnly: options.idsOnly ?? false,
       chatTemplate: await readChatTemplate(dir),
     }),
   ]

@@ -35,11 +35,11 @@ const PATTERNS: Readonly<Record<string, string>> = {
 export function ggufTokenizer(
   tokenizer: Tokenizer,
   rows: number,
-  options: { bosId?: number | undefined; eosId?: number | undefined; addBos: boolean; chatTemplate?: string | undefined },
+  options: { bosId?: number | undefined; eosId?: number | undefined; addBos: boolean; idsOnly?: boolean; chatTemplate?: string | undefined },
 ): [string, GgufValue][] {
   const json = tokenizer.toJSON()
   const added = new Map(json.added_tokens.map((token) => [token.id, token]))
-  const spm = json.model.byte_fallback === true
+  const spm = json.model.byte_fallback === true || options.idsOnly === true
   const unknown = json.model.unk_token
   const tokens: string[] = []
   const types = new Int32Array(rows).fill(UNUSED)
