@@ -1,7 +1,7 @@
 /** A whole server with the built studio, a fake engine, and real training in a workspace of its own. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createApp } from '../../src/serve/app.js'
 import { createRouter } from '../../src/serve/context.js'
 import { listen } from '../../src/serve/http/server.js'
@@ -21,12 +21,14 @@ export interface Workshop {
 export interface WorkshopOptions {
   /** The built studio. */
   readonly studio: string
-  /** What runs are made with. Default: the real command. */
+  /** What runs are made with. Default: the command as `npm test` has compiled it. */
   readonly command?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
 }
 
-export async function startWorkshop({ studio, command, env }: WorkshopOptions): Promise<Workshop> {
+const compiled = [process.execPath, resolve(import.meta.dirname, '../../dist/cli/main.js')]
+
+export async function startWorkshop({ studio, command = compiled, env }: WorkshopOptions): Promise<Workshop> {
   const root = await mkdtemp(join(tmpdir(), 'athanor-workshop-'))
   await mkdir(join(root, 'data'))
   const server = await createHarness()
@@ -35,7 +37,7 @@ export async function startWorkshop({ studio, command, env }: WorkshopOptions): 
     workspace,
     store: server.store,
     log: server.context.log,
-    ...(command ? { command } : {}),
+    command,
     ...(env ? { env } : {}),
   })
   Object.assign(server.context, { runs })
