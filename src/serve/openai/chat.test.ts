@@ -223,7 +223,7 @@ describe('what is wrong with a request', () => {
     [{ model: 'nobody' }, 404, 'model', /does not exist; there are fake, judge/],
     [{ model: '../../etc/passwd' }, 404, 'model', /does not exist/],
     [{ model: 'judge' }, 400, 'model', /needs one that writes text/],
-    [{ messages: [] }, 400, 'messages', /messages/],
+    [{ messages: [] }, 400, 'messages', /at least one message/],
     [{ messages: [{ role: 'wizard', content: '' }] }, 400, 'messages[0].role', /role is system, developer/],
     [{ messages: [{ role: 'user', content: 1 }] }, 400, 'messages[0].content', /must be a text/],
     [
