@@ -1,4 +1,4 @@
-import { useCallback, useRef, useState } from 'react'
+import { Fragment, useCallback, useRef, useState } from 'react'
 import { ApiError, events } from '../../api/client.js'
 import { chatModels, modelOf, useSession } from '../../api/session.js'
 import type { Sampling } from '../../api/types.js'
@@ -197,33 +197,36 @@ function Tokens({ tokens, prompt, running, shown, onShow }: TokensProps) {
     <div ref={box} className="tokens" role="group" aria-label={t('playground.tokens')} aria-busy={running}>
       <span className="tokens-prompt">{prompt}</span>
       {tokens.map((token, index) => (
-        <button
-          // biome-ignore lint/suspicious/noArrayIndexKey: tokens are only added at the end
-          key={index}
-          type="button"
-          data-token
-          tabIndex={index === at ? 0 : -1}
-          className={token.logprob === undefined ? 'token' : `token token-${surprise(token.logprob)}`}
-          aria-pressed={index === shown}
-          aria-label={
-            token.logprob === undefined
-              ? visible(token.text)
-              : t('playground.token', {
-                  token: visible(token.text),
-                  value: format.percent(Math.exp(token.logprob)),
-                })
-          }
-          onFocus={() => onShow(index)}
-          onMouseEnter={() => onShow(index)}
-          onKeyDown={(event) => {
-            const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key]
-            if (step === undefined) return
-            event.preventDefault()
-            go(Math.max(0, Math.min(tokens.length - 1, index + step)))
-          }}
-        >
-          {token.text}
-        </button>
+        // biome-ignore lint/suspicious/noArrayIndexKey: tokens are only added at the end
+        <Fragment key={index}>
+          <button
+            type="button"
+            data-token
+            tabIndex={index === at ? 0 : -1}
+            className={token.logprob === undefined ? 'token' : `token token-${surprise(token.logprob)}`}
+            aria-pressed={index === shown}
+            aria-label={
+              token.logprob === undefined
+                ? visible(token.text)
+                : t('playground.token', {
+                    token: visible(token.text),
+                    value: format.percent(Math.exp(token.logprob)),
+                  })
+            }
+            onFocus={() => onShow(index)}
+            onMouseEnter={() => onShow(index)}
+            onKeyDown={(event) => {
+              const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key]
+              if (step === undefined) return
+              event.preventDefault()
+              go(Math.max(0, Math.min(tokens.length - 1, index + step)))
+            }}
+          >
+            {token.text.replaceAll('\n', '⏎') || '∅'}
+          </button>
+          {/* A button never breaks the line that it stands in. */}
+          {token.text.replace(/[^\n]/g, '')}
+        </Fragment>
       ))}
       {running && <span className="cursor" aria-hidden="true" />}
     </div>
