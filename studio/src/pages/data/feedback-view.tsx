@@ -18,6 +18,18 @@ interface Feedback {
   readonly created: number
 }
 
+const SHOWN = 30
+
+/** The server lists the oldest first: the first of the last days that hold as much as is shown. */
+function newestSince(days: Overview['feedback']['days']): number {
+  let count = 0
+  const first = [...days].reverse().find((day) => {
+    count += day.count
+    return count >= SHOWN
+  })
+  return Date.parse((first ?? days[0])?.day ?? '1970-01-01')
+}
+
 const kinds = ['thumb', 'ranking', 'correction', 'rubric'] as const
 
 export function FeedbackView({ feedback }: { readonly feedback: Overview['feedback'] }) {
@@ -26,7 +38,7 @@ export function FeedbackView({ feedback }: { readonly feedback: Overview['feedba
   const newest = useResource('feedback', (signal) =>
     api.get<{ items: Feedback[] }>('api/feedback', {
       signal,
-      query: { limit: 30, since: Date.now() - 30 * 86_400_000 },
+      query: { limit: 500, since: newestSince(feedback.days) },
     }),
   )
   if (feedback.total === 0)
@@ -79,26 +91,29 @@ export function FeedbackView({ feedback }: { readonly feedback: Overview['feedba
         <Spinner />
       ) : (
         <ul className="examples">
-          {[...newest.data.items].reverse().map((item) => (
-            <li key={item.id} className="example">
-              <p className="row small">
-                <Badge tone={item.value === -1 ? 'bad' : item.value === 1 ? 'good' : 'neutral'}>
-                  {t(`data.kind.${item.kind}`)}
-                </Badge>
-                <span className="soft">
-                  {item.labeler} · {format.ago(item.created)}
-                  {item.round && ` · ${t('data.taken')}`}
-                </span>
-              </p>
-              <p className="soft">{item.prompt.at(-1)?.content}</p>
-              <p className="example-text">
-                {item.kind === 'correction'
-                  ? String(item.value)
-                  : item.answers.map(({ text }) => text).join(' / ')}
-              </p>
-              {item.reason && <p className="small">“{item.reason}”</p>}
-            </li>
-          ))}
+          {newest.data.items
+            .slice(-SHOWN)
+            .reverse()
+            .map((item) => (
+              <li key={item.id} className="example">
+                <p className="row small">
+                  <Badge tone={item.value === -1 ? 'bad' : item.value === 1 ? 'good' : 'neutral'}>
+                    {t(`data.kind.${item.kind}`)}
+                  </Badge>
+                  <span className="soft">
+                    {item.labeler} · {format.ago(item.created)}
+                    {item.round && ` · ${t('data.taken')}`}
+                  </span>
+                </p>
+                <p className="soft">{item.prompt.at(-1)?.content}</p>
+                <p className="example-text">
+                  {item.kind === 'correction'
+                    ? String(item.value)
+                    : item.answers.map(({ text }) => text).join(' / ')}
+                </p>
+                {item.reason && <p className="small">“{item.reason}”</p>}
+              </li>
+            ))}
         </ul>
       )}
     </>
