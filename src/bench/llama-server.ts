@@ -23,7 +23,10 @@ export interface LlamaServerOptions {
   readonly clients?: readonly number[]
 }
 
-export type LlamaServerPoint = Pick<ServingPoint, 'clients' | 'tokensPerSecond' | 'firstTokenSeconds' | 'answers'>
+export type LlamaServerPoint = Pick<
+  ServingPoint,
+  'clients' | 'tokensPerSecond' | 'firstTokenSeconds' | 'answers'
+>
 
 /** Whether there is a llama-server to run. */
 export async function hasLlamaServer(binary = 'llama-server'): Promise<boolean> {
@@ -112,7 +115,10 @@ function asker(url: string, vocabSize: number): Ask {
       firstToken ??= (performance.now() - start) / 1000
       text += decoder.decode(chunk as Uint8Array, { stream: true })
     }
-    const last = text.trim().split('\n').findLast((line) => line.startsWith('data: {'))
+    const last = text
+      .trim()
+      .split('\n')
+      .findLast((line) => line.startsWith('data: {'))
     const { tokens_predicted: tokens } = JSON.parse(last?.slice(6) ?? '{}') as { tokens_predicted?: number }
     if (tokens === undefined || firstToken === undefined)
       throw new BenchError('llama-server', 'an answer ended without its count of tokens')

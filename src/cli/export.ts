@@ -20,7 +20,11 @@ export function addExport(program: Command, context: Context): void {
     'athanor export --model runs/start/base --out model.gguf',
     'athanor export --model DIR --out model.gguf --type q8_0',
   ])
-    .requiredOption('--model <dir>', 'a run folder, or any folder with config.json and model.safetensors', text)
+    .requiredOption(
+      '--model <dir>',
+      'a run folder, or any folder with config.json and model.safetensors',
+      text,
+    )
     .requiredOption('--out <file>', 'where to write it', text)
     .option('--type <type>', `how matrices are kept: ${types.join(', ')}`, 'f16')
     .option('--json', 'print what was written as JSON')
@@ -35,7 +39,10 @@ async function exportVerb({ io, library }: Context, { model, out, type, json }: 
     { stopping: 'stopping', stopped: () => 'stopped; nothing was written' },
     (signal) => library.exportGguf({ model, out, type: known, signal }),
   )
-  const kept = result.kept.length > 0 ? `\n${result.kept.length} tensors stay in f16: their rows are no multiple of 32` : ''
+  const kept =
+    result.kept.length > 0
+      ? `\n${result.kept.length} tensors stay in f16: their rows are no multiple of 32`
+      : ''
   printResult(
     io,
     json,

@@ -10,8 +10,7 @@ const USER_DEFINED = 4
 const UNUSED = 5
 const BYTE = 6
 
-const gpt2 =
-  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 const llama3 =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 const qwen2 = llama3.replace('{1,3}', '')
@@ -35,7 +34,13 @@ const PATTERNS: Readonly<Record<string, string>> = {
 export function ggufTokenizer(
   tokenizer: Tokenizer,
   rows: number,
-  options: { bosId?: number | undefined; eosId?: number | undefined; addBos: boolean; idsOnly?: boolean; chatTemplate?: string | undefined },
+  options: {
+    bosId?: number | undefined
+    eosId?: number | undefined
+    addBos: boolean
+    idsOnly?: boolean
+    chatTemplate?: string | undefined
+  },
 ): [string, GgufValue][] {
   const json = tokenizer.toJSON()
   const added = new Map(json.added_tokens.map((token) => [token.id, token]))
@@ -50,7 +55,15 @@ export function ggufTokenizer(
     const isByte = spm && /^<0x[0-9A-F]{2}>$/.test(token)
     const special = added.get(id)
     types[id] =
-      token === unknown ? UNKNOWN : special ? (special.special ? CONTROL : USER_DEFINED) : isByte ? BYTE : NORMAL
+      token === unknown
+        ? UNKNOWN
+        : special
+          ? special.special
+            ? CONTROL
+            : USER_DEFINED
+          : isByte
+            ? BYTE
+            : NORMAL
   }
   const merges = mergesOf(json)
   const entries: [string, GgufValue][] = spm

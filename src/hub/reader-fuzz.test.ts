@@ -2,7 +2,13 @@
 import { describe, expect, it } from 'vitest'
 import { AthanorError } from '../errors.js'
 import { Rng } from '../rng.js'
-import { CHATML_TOKENS, createChatFormat, tokenizerFromJson, trainBpe, withSpecialTokens } from '../text/index.js'
+import {
+  CHATML_TOKENS,
+  createChatFormat,
+  tokenizerFromJson,
+  trainBpe,
+  withSpecialTokens,
+} from '../text/index.js'
 import { encodeSafetensors, parseSafetensors } from './safetensors.js'
 
 /** A mutant: bytes replaced, runs repeated, moved or removed, and pieces that break parsers put in. */
@@ -20,11 +26,28 @@ function mutate(bytes: Uint8Array, rng: Rng, reach = bytes.length): Uint8Array {
       () => [out.subarray(0, Math.max(1, at))],
     ][rng.integer(5)]!()
     out = Uint8Array.from(parts.flatMap((part) => [...part]))
+    if (out.length === 0) return out
   }
   return out
 }
 
-const EVIL = ['-1', '1e999', 'null', '[]', '{}', '""', '9007199254740993', '\u0000', '\ud800', '__proto__', '{{', '%}', '(((', '[[', '\\']
+const EVIL = [
+  '-1',
+  '1e999',
+  'null',
+  '[]',
+  '{}',
+  '""',
+  '9007199254740993',
+  '\u0000',
+  '\ud800',
+  '__proto__',
+  '{{',
+  '%}',
+  '(((',
+  '[[',
+  '\\',
+]
 
 function survives(round: number, read: () => unknown): void {
   try {
@@ -51,7 +74,7 @@ describe('files changed at random', () => {
   })
 
   it('tokenizer.json', async () => {
-    const tokenizer = await trainBpe(['the cat sat on the mat, the cat ate'], { vocabSize: 270 })
+    const tokenizer = await trainBpe(['the cat sat on the mat, the cat ate'], { vocabSize: 259 })
     const bytes = new TextEncoder().encode(JSON.stringify(tokenizer.toJSON()))
     const rng = Rng.seed(2)
     let read = 0
@@ -73,7 +96,7 @@ describe('files changed at random', () => {
   })
 
   it('chat templates', async () => {
-    const trained = await trainBpe(['the cat sat on the mat'], { vocabSize: 270 })
+    const trained = await trainBpe(['the cat sat on the mat'], { vocabSize: 259 })
     const tokenizer = withSpecialTokens(trained, CHATML_TOKENS)
     const template =
       "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}{{ '<|im_start|>system\\n<|im_end|>\\n' }}{% endif %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] | trim + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"

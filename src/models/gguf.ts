@@ -85,10 +85,7 @@ const NAMES: Readonly<Record<string, string>> = {
 }
 
 /** The tensors of a model file. Parameters must be f32 on the host. @throws ModelError as `ggufArchitecture` */
-export function ggufTensors(
-  config: GptConfig,
-  params: Readonly<Record<string, NDArray>>,
-): GgufModelTensor[] {
+export function ggufTensors(config: GptConfig, params: Readonly<Record<string, NDArray>>): GgufModelTensor[] {
   const architecture = ggufArchitecture(config)
   const values = (name: string) => params[name]!.data as Float32Array
   const tensors: GgufModelTensor[] = []

@@ -1,4 +1,11 @@
 export {
+  type GgufArchitecture,
+  type GgufModelTensor,
+  ggufArchitecture,
+  ggufHyperparameters,
+  ggufTensors,
+} from './gguf.js'
+export {
   cacheHeadDim,
   type ForwardOptions,
   gptDecode,
@@ -54,10 +61,3 @@ export {
   rewardWeightsFromHf,
   rewardWeightsToHf,
 } from './reward-head.js'
-export {
-  type GgufArchitecture,
-  type GgufModelTensor,
-  ggufArchitecture,
-  ggufHyperparameters,
-  ggufTensors,
-} from './gguf.js'
