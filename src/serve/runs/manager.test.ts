@@ -118,6 +118,19 @@ describe('a run', () => {
     await reaches(runs, id, 'stopped')
   })
 
+  test('that is stopped while it begins does not go on', async () => {
+    const runs = await manager({ FAKE_STEPS: '1000' })
+    const beginning = runs.begin(job('one'))
+    let id: string | undefined
+    runs.subscribe((run) => {
+      id ??= run.id
+    })
+    await vi.waitFor(() => expect(id).toBeDefined(), { interval: 1 })
+    await runs.stop(id!)
+    await beginning
+    await reaches(runs, id!, 'stopped')
+  })
+
   test('that fails says why', async () => {
     const runs = await manager({ FAKE_FAIL: '1' })
     const { id } = await runs.begin(job('one'))

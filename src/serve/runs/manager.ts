@@ -49,7 +49,7 @@ class Manager implements RunManager {
   readonly #listeners = new Set<(run: Run) => void>()
   readonly #watching = new Set<Promise<void>>()
   #queue: string[] = []
-  #launching = false
+  #launching: { readonly id: string; readonly done: Promise<void> } | undefined
   #scanning: Promise<void> | undefined
   #closed = false
 
@@ -161,6 +161,7 @@ class Manager implements RunManager {
 
   async close(): Promise<void> {
     this.#closed = true
+    await this.#launching?.done
     for (const [id, child] of this.#children) {
       if (this.#intents.has(id)) continue
       this.#intents.set(id, 'close')
@@ -253,6 +254,8 @@ class Manager implements RunManager {
 
   async #end(run: WatchedRun, intent: 'pause' | 'stop'): Promise<Run> {
     const rest = intent === 'pause' ? 'paused' : 'stopped'
+    // One that is about to begin is asked once it has begun.
+    if (this.#launching?.id === run.id) await this.#launching.done
     if (run.state === 'queued') {
       this.#queue = this.#queue.filter((id) => id !== run.id)
       await this.#change(run, rest)
@@ -285,17 +288,17 @@ class Manager implements RunManager {
     const id = this.#queue.shift()
     const run = id === undefined ? undefined : this.#runs.get(id)
     if (!run) return
-    this.#launching = true
-    try {
-      await this.#launch(run)
-    } catch (error) {
-      this.#options.log.error({ err: error, run: run.id }, 'a run could not be started')
-      const message = error instanceof Error ? error.message : String(error)
-      await this.#change(run, 'failed', { code: 'run/start', message })
-    } finally {
-      this.#launching = false
-    }
+    const done = this.#launch(run).catch((error: unknown) => this.#notStarted(run, error))
+    this.#launching = { id: run.id, done }
+    await done
+    this.#launching = undefined
     if (this.#children.size === 0) await this.#pump()
+  }
+
+  async #notStarted(run: WatchedRun, error: unknown): Promise<void> {
+    this.#options.log.error({ err: error, run: run.id }, 'a run could not be started')
+    const message = error instanceof Error ? error.message : String(error)
+    await this.#change(run, 'failed', { code: 'run/start', message })
   }
 
   async #launch(run: WatchedRun): Promise<void> {
