@@ -75,7 +75,8 @@ describe('a GGUF file', () => {
     expect(() => read(patched(8, [255, 255, 255, 255]))).toThrow(/tensor count: claims/)
     expect(() => read(patched(23, [255]))).toThrow(/metadata count/)
     expect(() => read(file.slice(0, file.length - 100))).toThrow(/"t.q4_0": ends at byte/)
-    expect(() => read(file.slice(0, 60))).toThrow(/cut short/)
+    expect(() => read(file.slice(0, 60))).toThrow(/claims 4 entries/)
+    expect(() => read(file.slice(0, 300))).toThrow(/cut short/)
     expect(() => read(patched(24, [255, 255, 255, 255, 255]))).toThrow(/key 0: is/)
   })
 
