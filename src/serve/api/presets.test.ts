@@ -29,6 +29,13 @@ describe('expandPreset', () => {
     expect(settings).toEqual({ temperature: 0.3 })
   })
 
+  it('says its instructions once, also in the second turn of a conversation that it began', async () => {
+    const { expand } = await open()
+    const first = await expand('translation', { target: 'German' }, [user('Hello')])
+    const second = await expand('translation', { target: 'German' }, [...first.messages, user('Bye')])
+    expect(second.messages.filter(({ role }) => role === 'system')).toEqual([first.messages[0]])
+  })
+
   it('asks in the form that the assistant knows', async () => {
     const { expand } = await open()
     const { messages } = await expand('passage-question', { passage: 'There is a land called Ib.' }, [

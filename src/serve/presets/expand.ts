@@ -87,6 +87,8 @@ function withSystem(system: string, messages: readonly ChatMessage[]): readonly 
   if (system === '') return messages
   const [first, ...rest] = messages
   if (first?.role !== 'system') return [{ role: 'system', content: system }, ...messages]
+  // A saved conversation brings back the message that the preset began it with.
+  if (first.content.startsWith(system)) return messages
   return [{ ...first, content: [system, first.content].filter((text) => text !== '').join('\n\n') }, ...rest]
 }
 

@@ -124,6 +124,7 @@ function drawLayer(layer: Layer, { top, height, placeX, placeY }: Place): Markup
     case 'points':
       return html`<g class="mark s${layer.style}">${layer.points.map(([x, y]) => marker(layer.style, placeX(x), placeY(y)))}</g>`
     case 'band': {
+      if (layer.points.length === 0) return html``
       const over = layer.points.map(([x, , high]): Point => [x, high])
       const under = layer.points.map(([x, low]): Point => [x, low]).reverse()
       return html`<path class="band s${layer.style}" d="${path([...over, ...under])}Z"/>`
