@@ -20,9 +20,10 @@ import {
   takeTurn,
 } from './measure.js'
 import { measurePpo } from './measure-ppo.js'
+import { measureServing } from './measure-serving.js'
 import { findPyTorch } from './pytorch.js'
 import { type BenchResult, report } from './report.js'
-import { measureServing, servingNames } from './serving.js'
+import { servingNames } from './serving.js'
 import { printResult } from './table.js'
 
 const sections = [...caseNames, 'generation', 'serving', 'ppo', 'data'] as const

@@ -9,8 +9,8 @@ import type {
   TrainingMeasurement,
 } from './measure.js'
 import type { PpoResult } from './measure-ppo.js'
+import type { ServingComparison } from './measure-serving.js'
 import type { PyTorch } from './pytorch.js'
-import type { ServingResult } from './serving.js'
 import { median, pairwise } from './statistics.js'
 
 export interface TrainingResult {
@@ -64,7 +64,7 @@ export interface BenchResult {
   /** Cleaning of synthetic text, by size and mode. */
   readonly data?: readonly DataResult[]
   /** Clients of the engine, by model. */
-  readonly serving?: readonly ServingResult[]
+  readonly serving?: readonly ServingComparison[]
   /** FLOP/s of fp32 products of 1024 x 1024 matrices: median of all turns' medians. */
   readonly gemmPeak: number
   /** The fastest single call. */

@@ -2,32 +2,25 @@
  * Serving: clients that ask one question after the other, all at once, of an engine in a thread of its own. Each question is new, so
  * that nothing of it is in the cache.
  */
-import { execFile } from 'node:child_process'
 import { setMaxListeners } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { writeModelDirectory } from '../hub/index.js'
 import { type Engine, type Quantization, startEngine } from '../infer/index.js'
 import { configToHf, gptConfig, initGpt, weightsToHf } from '../models/index.js'
 import { Rng } from '../rng.js'
 import { saveTokenizer, trainCharTokenizer } from '../text/index.js'
-import { BenchError } from './peer.js'
 import { peakMemory } from './protocol.js'
 import { median } from './statistics.js'
 
 /** Llama's architecture, so that other servers can load the same weights. */
-const shapes = {
+export const servingShapes = {
   small: { nLayer: 4, nHead: 4, nKvHead: 4, width: 128, headDim: 32, mlpWidth: 352, vocabSize: 2048 },
   middle: { nLayer: 6, nHead: 6, nKvHead: 6, width: 384, headDim: 64, mlpWidth: 1024, vocabSize: 4096 },
   large: { nLayer: 12, nHead: 12, nKvHead: 12, width: 768, headDim: 64, mlpWidth: 2048, vocabSize: 16384 },
 } as const
 
-export type ServingName = keyof typeof shapes
-export const servingNames = Object.keys(shapes) as readonly ServingName[]
+export type ServingName = keyof typeof servingShapes
+export const servingNames = Object.keys(servingShapes) as readonly ServingName[]
 
 /** Clients at once. */
 export const SERVING_CLIENTS = [1, 4, 16, 64] as const
@@ -78,7 +71,7 @@ export interface ServingOptions {
 
 /** Writes a model of random weights, whose every token is one character. */
 export async function writeServingModel(name: ServingName, dir: string): Promise<void> {
-  const shape = shapes[name]
+  const shape = servingShapes[name]
   const config = gptConfig({ ...shape, contextLength: 512, gated: true, activation: 'silu', tied: false })
   const letters = String.fromCodePoint(...Array.from({ length: shape.vocabSize - 1 }, (_, i) => 0x4e00 + i))
   await saveTokenizer(trainCharTokenizer([letters], { specialTokens: ['<|endoftext|>'] }), dir)
@@ -86,33 +79,6 @@ export async function writeServingModel(name: ServingName, dir: string): Promise
     config: configToHf(config),
     tensors: Object.fromEntries(weightsToHf(config, initGpt(config, Rng.seed(1)))),
   })
-}
-
-/** Each model in a process of its own. */
-export async function measureServing(
-  names: readonly ServingName[],
-  options: { readonly threads: number; readonly seconds: number },
-  log: (message: string) => void,
-): Promise<ServingResult[]> {
-  const results: ServingResult[] = []
-  for (const model of names) {
-    log(`serving: ${model}`)
-    const dir = await mkdtemp(join(tmpdir(), 'athanor-bench-'))
-    try {
-      await writeServingModel(model, dir)
-      const worker = fileURLToPath(new URL('./serving-worker.js', import.meta.url))
-      const { stdout } = await promisify(execFile)(process.execPath, [
-        worker,
-        JSON.stringify({ ...options, model, dir } satisfies ServingOptions),
-      ])
-      results.push(JSON.parse(stdout) as ServingResult)
-    } catch (error) {
-      throw new BenchError('serving', error instanceof Error ? error.message : String(error))
-    } finally {
-      await rm(dir, { recursive: true, force: true })
-    }
-  }
-  return results
 }
 
 /** What the process does: all numbers of clients, one after the other. */
@@ -131,7 +97,7 @@ export async function servingWork(options: ServingOptions): Promise<ServingResul
   for (const clients of SERVING_CLIENTS) points.push(await askFor(engine, clients, seconds))
   await engine.close()
   const [one, , sixteen] = points as [ServingPoint, ServingPoint, ServingPoint]
-  const { nLayer, nKvHead, headDim } = shapes[model]
+  const { nLayer, nKvHead, headDim } = servingShapes[model]
   return {
     model,
     quantization,

@@ -1,9 +1,11 @@
 /** The result for people. */
 import { PARITY_TOLERANCE } from './cases.js'
+import type { LlamaServerPoint } from './llama-server.js'
 import type { PpoResult } from './measure-ppo.js'
+import type { ServingComparison } from './measure-serving.js'
 import { PIECES } from './pieces.js'
 import type { BenchResult, TorchCaseResult, TorchResult } from './report.js'
-import { ANSWER_TOKENS, PROMPT_TOKENS, SERVING_SLOTS, type ServingResult } from './serving.js'
+import { ANSWER_TOKENS, PROMPT_TOKENS, SERVING_SLOTS, type ServingPoint } from './serving.js'
 
 export function printResult(result: BenchResult): string {
   const { gemmPeak, gemmBest, threads, training, generation, pytorch } = result
@@ -89,10 +91,12 @@ export function printResult(result: BenchResult): string {
   return blocks.join('\n\n')
 }
 
-function servingBlocks(results: readonly ServingResult[]): string[] {
+function servingBlocks(results: readonly ServingComparison[]): string[] {
+  const isCompared = results.some(({ llamaServer }) => llamaServer)
+  const beside = ['llama.cpp', 'ours / theirs', 'its first token']
   const header = ['serving', 'clients', 'tokens/s', 'per CPU s', 'first token', '95 %', 'slowest client']
-  const lines = results.flatMap(({ model, quantization, points }) =>
-    points.map((point) => [
+  const lines = results.flatMap(({ model, quantization, points, llamaServer }) =>
+    points.map((point, i) => [
       quantization === 'none' ? model : `${model}, ${quantization}`,
       `${point.clients}`,
       integer(point.tokensPerSecond),
@@ -100,6 +104,7 @@ function servingBlocks(results: readonly ServingResult[]): string[] {
       `${milliseconds(point.firstTokenSeconds.median)} ms`,
       `${milliseconds(point.firstTokenSeconds.p95)} ms`,
       `${point.slowestToFastest.toFixed(2)} x`,
+      ...besideCells(point, llamaServer?.[i]),
     ]),
   )
   const summary = results.map(
@@ -107,9 +112,16 @@ function servingBlocks(results: readonly ServingResult[]): string[] {
       `${r.model}: ${millions(r.parameters)} parameters, 16 clients get ${r.gain.toFixed(1)} x the tokens of one (${r.cpuGain.toFixed(1)} x per CPU second); a slot takes ${(r.slotBytes / 2 ** 20).toFixed(1)} MB, the process ${megabytes(r.peakMemoryBytes)}; loaded in ${r.loadSeconds.toFixed(2)} s`,
   )
   return [
-    align([header, ...lines]),
+    align([isCompared ? [...header, ...beside] : header, ...lines]),
     `${PROMPT_TOKENS} new tokens of prompt and ${ANSWER_TOKENS} of answer, ${SERVING_SLOTS} slots.\n${summary.join('\n')}`,
   ]
+}
+
+function besideCells(ours: ServingPoint, theirs: LlamaServerPoint | undefined): string[] {
+  if (!theirs) return []
+  const ratio = ours.tokensPerSecond / theirs.tokensPerSecond
+  const wait = milliseconds(theirs.firstTokenSeconds.median)
+  return [integer(theirs.tokensPerSecond), `${ratio.toFixed(2)} x`, `${wait} ms`]
 }
 
 function ppoBlocks({ rollouts, ...step }: PpoResult): string[] {
