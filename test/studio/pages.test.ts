@@ -155,10 +155,10 @@ describe.skipIf(!chromiumPath)(
       await page.getByRole('radio', { name: 'Light' }).waitFor()
       const dark = await ground()
       await page.getByRole('radio', { name: 'Light' }).check()
-      expect(await ground()).not.toBe(dark)
+      await expect.poll(ground).not.toBe(dark)
       await page.reload()
       await page.getByRole('radio', { name: 'Light' }).waitFor()
-      expect(await ground()).not.toBe(dark)
+      await expect.poll(ground).not.toBe(dark)
     })
 
     it('can be used with the keyboard alone', async () => {
