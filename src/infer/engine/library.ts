@@ -78,6 +78,9 @@ interface Entry {
   checked: number
 }
 
+/** Milliseconds that a request waits for the memory of models that are answering others. */
+const IDLE_PATIENCE = 30_000
+
 /** Milliseconds for which a model's files are taken to be what they were. */
 const CHECK_INTERVAL = 1000
 
@@ -332,9 +335,13 @@ export class Library {
     }
   }
 
-  /** Lets go of idle models, the longest idle first, until `bytes` more fit. @throws InferError `infer/memory` */
+  /**
+   * Lets go of idle models, the longest idle first, until `bytes` more fit; waits for one to become idle where all are answering.
+   * @throws InferError `infer/memory`
+   */
   async #makeRoom(bytes: number, wanted: Entry): Promise<void> {
     const { memoryBudget } = this.#settings
+    const patience = AbortSignal.timeout(IDLE_PATIENCE)
     for (;;) {
       const loaded = [...this.#entries.values()].filter((entry) => entry !== wanted && entry.loaded)
       const used = loaded.reduce((sum, entry) => sum + bytesOf(entry.loaded), 0)
@@ -342,6 +349,10 @@ export class Library {
       const [idle] = loaded
         .filter((entry) => entry.loaded?.uses.count === 0)
         .sort((a, b) => a.lastUsed - b.lastUsed)
+      if (!idle && bytes <= memoryBudget && !patience.aborted) {
+        await Promise.race([...loaded.map((entry) => entry.loaded?.uses.idle()), aborted(patience)])
+        continue
+      }
       if (!idle) {
         const others = loaded.length > 0 ? `, of which ${megabytes(used)} are in use by other models` : ''
         throw new InferError(
@@ -360,6 +371,13 @@ export class Library {
     if (loaded) await dispose(loaded)
     this.#onChange()
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 /** Bytes of a parameter in memory. */
