@@ -50,7 +50,7 @@ describe('reliability', () => {
   it('does not depend on the order of the votes by more than chance', () => {
     const { judgements } = judgementsOf(crowdVotes(10, 1, 10))
     const backwards = measureReliability([...judgements].reverse(), 1)
-    expect(backwards.get('person-9')!.weight).toBe(0)
+    expect(backwards.get('person-9')!.weight).toBeLessThan(0.1)
     expect(measureReliability(judgements, 1)).toEqual(measureReliability(judgements, 1))
   })
 })

@@ -4,7 +4,8 @@
  *
  *     P(k says a > b) = eta_k sigmoid(s(a) - s(b)) + (1 - eta_k) sigmoid(s(b) - s(a)).
  *
- * Few people judge the same two answers, so s is no table but a linear function of the words, pairs of words and length of an answer.
+ * Few people judge the same two answers, so s is no table but a linear function of what the last reward model thinks of an answer, of
+ * its words, pairs of words and length.
  * Scores and reliabilities are estimated in turns, and the scores that a person is measured by come from other people only.
  */
 import { Rng } from '../../rng.js'
@@ -28,15 +29,21 @@ export interface Reliability {
 const PRIOR = { honest: 8, other: 2 } as const
 const FOLDS = 5
 const ROUNDS = 3
+/** Judgements that a word must be in before it counts. */
+const RARE = 6
 
 /**
  * The reliability of everybody who judged anything. A correction is no evidence, for or against: it always holds itself for better,
  * and nobody else has seen it.
  */
-export function measureReliability(judgements: readonly Judgement[], seed: number): Map<string, Reliability> {
+export function measureReliability(
+  judgements: readonly Judgement[],
+  seed: number,
+  known: AnswerScore = () => 0,
+): Map<string, Reliability> {
   const evidence = judgements.filter(({ kind }) => kind !== 'correction')
   const people = [...new Set(judgements.flatMap(({ people }) => people))].sort()
-  const features = featureTable(evidence)
+  const features = featureTable(evidence, known)
   const rng = Rng.seed(seed).fork('reliability')
   const folds = new Map(
     rng
@@ -52,17 +59,23 @@ export function measureReliability(judgements: readonly Judgement[], seed: numbe
   // Where there is nobody else to agree with, nothing speaks for or against.
   const agreed = new Float64Array(evidence.length).fill(0.5)
   for (let round = 0; round < ROUNDS; round++) {
+    const trusted = evidence.map(({ people }) => trust(people.map((person) => etas.get(person)!)))
+    const differences = new Float64Array(evidence.length)
     for (let fold = 0; fold < FOLDS; fold++) {
-      const others = evidence.flatMap(({ people }, i) =>
-        people.some((person) => folds.get(person) === fold) ? [] : [i],
-      )
+      const isOwn = ({ people }: Judgement) => people.some((person) => folds.get(person) === fold)
+      const others = evidence.flatMap((judgement, i) => (isOwn(judgement) ? [] : [i]))
       if (others.length === 0) continue
-      const weights = others.map((i) => trust(evidence[i]!.people.map((person) => etas.get(person)!)))
+      const weights = others.map((i) => trusted[i]!)
       const score = fitScores(features, others, weights, rng.fork(round).fork(fold))
-      evidence.forEach(({ people }, i) => {
-        if (people.some((person) => folds.get(person) === fold)) agreed[i] = sigmoid(score(i))
+      evidence.forEach((judgement, i) => {
+        if (isOwn(judgement)) differences[i] = score(i)
       })
     }
+    // What the scores are worth for people they do not come from: next to nothing, where they say nothing.
+    const scale = fitScale(differences, trusted)
+    differences.forEach((difference, i) => {
+      agreed[i] = sigmoid(scale * difference)
+    })
     for (const person of people) etas.set(person, mapEta(own.get(person)!.map((i) => agreed[i]!)))
   }
   const sorted = [...etas.values()].sort((a, b) => a - b)
@@ -71,7 +84,8 @@ export function measureReliability(judgements: readonly Judgement[], seed: numbe
     people.map((person) => {
       const seen = own.get(person)!.map((i) => agreed[i]!)
       const eta = etas.get(person)!
-      const agreement = seen.filter((p) => p >= 0.5).length / Math.max(1, seen.length)
+      const agreement =
+        seen.reduce((sum, p) => sum + (p === 0.5 ? 0.5 : Number(p > 0.5)), 0) / Math.max(1, seen.length)
       // What a vote of theirs tells, compared with one of a usual person.
       const weight = Math.min(1, Math.max(0, (2 * eta - 1) / (2 * usual - 1)))
       return [person, { person, judgements: seen.length, agreement, eta, weight }]
@@ -167,6 +181,9 @@ function minority(
 
 // ---- scores ----
 
+/** What is known of an answer before anybody votes: the last reward model's score. */
+export type AnswerScore = (prompt: Judgement['prompt'], answer: string) => number
+
 /** The difference of two answers' features: places and values. */
 interface Difference {
   readonly at: Int32Array
@@ -178,15 +195,15 @@ interface FeatureTable {
   readonly rows: readonly Difference[]
 }
 
-/** Words, pairs of neighbouring words, length, and the answer itself where several people saw it. */
-function featureTable(judgements: readonly Judgement[]): FeatureTable {
+/** Words, pairs of neighbouring words, length, what is known already, and the answer itself where several people saw it. */
+function featureTable(judgements: readonly Judgement[], known: AnswerScore): FeatureTable {
   const places = new Map<string, number>()
   const place = (name: string) => {
     const known = places.get(name) ?? places.size
     places.set(name, known)
     return known
   }
-  const features = (question: string, answer: string) => {
+  const features = (prompt: Judgement['prompt'], answer: string) => {
     const words = wordsOf(answer)
     const names = new Set([
       ...words.map((word) => `1 ${word}`),
@@ -196,14 +213,20 @@ function featureTable(judgements: readonly Judgement[]): FeatureTable {
     const share = 1 / Math.sqrt(Math.max(4, names.size))
     const found = new Map([...names].map((name) => [place(name), share] as const))
     found.set(place('length'), Math.log(1 + words.length))
-    found.set(place(`= ${question} ${plain(answer)}`), 1)
+    found.set(place('known'), known(prompt, answer))
+    found.set(place(`= ${questionKey(prompt)} ${plain(answer)}`), 1)
     return found
   }
-  const rows = judgements.map(({ prompt, better, worse }) => {
-    const question = questionKey(prompt)
-    const difference = features(question, better)
-    for (const [at, by] of features(question, worse)) difference.set(at, (difference.get(at) ?? 0) - by)
-    const kept = [...difference].filter(([, by]) => by !== 0)
+  const differences = judgements.map(({ prompt, better, worse }) => {
+    const difference = features(prompt, better)
+    for (const [at, by] of features(prompt, worse)) difference.set(at, (difference.get(at) ?? 0) - by)
+    return [...difference].filter(([, by]) => by !== 0)
+  })
+  // What is in few judgements can only be learnt by heart.
+  const seen = new Int32Array(places.size)
+  for (const [at] of differences.flat()) seen[at]!++
+  const rows = differences.map((difference) => {
+    const kept = difference.filter(([at]) => seen[at]! >= RARE)
     return { at: Int32Array.from(kept, ([at]) => at), by: Float64Array.from(kept, ([, by]) => by) }
   })
   return { size: places.size, rows }
@@ -238,6 +261,23 @@ function fitScores(
     }
   }
   return score
+}
+
+/** The factor, 0 to 1, that makes differences of scores the log-odds of what was said: the likeliest, by golden section. */
+function fitScale(differences: Float64Array, weights: readonly number[]): number {
+  const loss = (scale: number) =>
+    differences.reduce(
+      (sum, difference, i) => sum + weights[i]! * Math.log1p(Math.exp(-scale * difference)),
+      0,
+    )
+  const ratio = (Math.sqrt(5) - 1) / 2
+  let [low, high] = [0, 1]
+  for (let step = 0; step < 30; step++) {
+    const [left, right] = [high - ratio * (high - low), low + ratio * (high - low)]
+    if (loss(left) < loss(right)) high = right
+    else low = left
+  }
+  return (low + high) / 2
 }
 
 /** The likeliest eta under the prior, given the probabilities that the others' scores give to what the person said. */

@@ -2,7 +2,7 @@
 import type { Feedback } from '../../store/index.js'
 import { hashText } from '../assistant/invented.js'
 import { cleanVotes } from './clean.js'
-import { measureReliability, type Reliability, settle } from './consensus.js'
+import { type AnswerScore, measureReliability, type Reliability, settle } from './consensus.js'
 import { judgementsOf, pairWithFresh } from './judgements.js'
 import type { Minimum, RoundSettings } from './settings.js'
 import {
@@ -82,19 +82,20 @@ export interface GatheredCounts {
 }
 
 /**
- * A pure function of the votes, the fresh answers beside lonely thumbs (in their order; none yet: they are left out) and the settings.
+ * A pure function of the votes, the settings, the fresh answers beside lonely thumbs (in their order; none yet: they are left out) and
+ * what is known of answers already.
  * Which questions are kept is decided by their text alone, so that a question that was kept once is kept in every round.
  */
 export function gather(
   votes: readonly Vote[],
   { cleaning, heldOut: share, seed }: Pick<RoundSettings, 'cleaning' | 'heldOut' | 'seed'>,
-  fresh?: readonly (readonly string[])[],
+  { fresh, known }: { readonly fresh?: readonly (readonly string[])[]; readonly known?: AnswerScore } = {},
 ): Gathered {
   const cleaned = cleanVotes(votes, cleaning, seed)
   const judged = judgementsOf(cleaned.votes)
   const beside = fresh ? pairWithFresh(judged.lonely, fresh) : { judgements: [], drops: [] }
   const judgements = [...judged.judgements, ...beside.judgements]
-  const reliability = measureReliability(judgements, seed)
+  const reliability = measureReliability(judgements, seed, known)
   const settled = settle(judgements, reliability, cleaning, seed)
   const used = new Set(settled.judgements.flatMap(({ votes }) => votes))
   const demonstrations = judged.demonstrations.filter(({ vote }) => used.has(vote))

@@ -104,16 +104,15 @@ export async function preference(
   return meanOver(points, { seed, level })
 }
 
-/** Scores of answers by a reward model, each text once. */
+/** Scores of answers by a reward model, by `answerKey`, each text once. */
 export async function rewardScores(
   judge: RewardModel,
   answered: readonly { readonly prompt: Messages; readonly answers: readonly string[] }[],
   options: { readonly signal?: AbortSignal | undefined },
-): Promise<(prompt: Messages, answer: string) => number | undefined> {
-  const key = (prompt: Messages, answer: string) => `${questionKey(prompt)}\n${plain(answer)}`
+): Promise<Record<string, number>> {
   const wanted = new Map(
     answered.flatMap(({ prompt, answers }) =>
-      answers.map((answer) => [key(prompt, answer), { prompt, answer }] as const),
+      answers.map((answer) => [answerKey(prompt, answer), { prompt, answer }] as const),
     ),
   )
   const spoken = [...wanted].filter(([, { answer }]) => answer.trim() !== '')
@@ -122,10 +121,31 @@ export async function rewardScores(
     spoken.map(([, { prompt, answer }]) => [...prompt, { role: 'assistant' as const, content: answer }]),
     signalOf(options),
   )
-  const known = new Map(spoken.map(([name], i) => [name, scores[i]!]))
-  // Saying nothing is worse than anything.
-  return (prompt, answer) =>
-    answer.trim() === '' ? Number.NEGATIVE_INFINITY : known.get(key(prompt, answer))
+  return Object.fromEntries(spoken.map(([name], i) => [name, scores[i]!]))
+}
+
+export function answerKey(prompt: Messages, answer: string): string {
+  return `${questionKey(prompt)}\n${plain(answer)}`
+}
+
+/** Scores with mean 0 and deviation 1; what is not known is 0. */
+export function standardized(
+  scores: Readonly<Record<string, number>>,
+): (prompt: Messages, answer: string) => number {
+  const values = Object.values(scores)
+  const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length)
+  const deviation = Math.sqrt(variance) || 1
+  return (prompt, answer) => {
+    const score = scores[answerKey(prompt, answer)]
+    return score === undefined ? 0 : (score - mean) / deviation
+  }
+}
+
+/** Saying nothing is worse than anything. */
+export function byScores(scores: Readonly<Record<string, number>>) {
+  return (prompt: Messages, answer: string): number | undefined =>
+    answer.trim() === '' ? Number.NEGATIVE_INFINITY : scores[answerKey(prompt, answer)]
 }
 
 /** ln p(answer), its end of turn included, of answers to prompts. */

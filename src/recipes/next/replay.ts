@@ -17,6 +17,8 @@ export interface Replay {
   readonly dir: string
   /** Prompts of earlier training; the live version's own answers to them are what is learnt again. */
   readonly prompts?: string
+  /** Earlier demonstrations, which PPO is mixed with. */
+  readonly dialogues?: string
   readonly rankings?: string
   /** The pretraining text, for PPO-ptx and for the perplexity. */
   readonly text?: string
@@ -41,6 +43,7 @@ export async function findReplay(dir: string): Promise<Replay> {
   }
   const replay: Omit<Replay, 'dir'> = {
     ...(await found('prompts', join(data, 'prompts-ppo.jsonl'), join(given, 'prompts-ppo.jsonl'))),
+    ...(await found('dialogues', join(data, 'sft.jsonl'), join(given, 'sft.jsonl'))),
     ...(await found('rankings', join(root, 'rankings.jsonl'), join(data, 'rankings.jsonl'))),
     ...(await found('text', join(data, 'pretrain.jsonl'), join(given, 'pretrain.jsonl'))),
     ...(await found('suites', join(data, 'eval'), join(given, 'eval'))),

@@ -18,6 +18,7 @@ import type { ChatMessage } from '../../text/index.js'
 import { type OnEvent, ppo, type RewardResult, reward, sft, withChatTokens } from '../../train/index.js'
 import { RecipeError } from '../errors.js'
 import { answerPrompts } from '../speedrun/answers.js'
+import { type Cleaned, scrubVotes } from './clean.js'
 import { checkGuards, decide } from './decide.js'
 import { type GatheredCounts, gather, preferenceLines, type Shortage, shortages, voteOf } from './gather.js'
 import { openRoundJournal, type RoundJournal } from './journal.js'
@@ -32,7 +33,17 @@ import {
   usualReplay,
   versionOfFiles,
 } from './ledger.js'
-import { type Examined, examine, leaning, likelihoods, margins, preference, rewardScores } from './measure.js'
+import {
+  byScores,
+  type Examined,
+  examine,
+  leaning,
+  likelihoods,
+  margins,
+  preference,
+  rewardScores,
+  standardized,
+} from './measure.js'
 import {
   exists,
   findReplay,
@@ -199,8 +210,11 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
     )
   })
   // From here on the round's feedback is what it is, whatever else people say meanwhile.
-  const votes = await stored<Vote[]>('votes', '1/6 what people said', async () =>
-    (await unusedFeedback(store, live.model)).map(voteOf),
+  const { votes, scrubbed } = await stored<Pick<Cleaned, 'votes' | 'scrubbed'>>(
+    'votes',
+    '1/6 what people said',
+    // No personal data is written down anywhere.
+    async () => scrubVotes((await unusedFeedback(store, live.model)).map(voteOf)),
   )
   const lonely = gather(votes, settings).lonely
   const fresh = await stored<string[][]>(
@@ -219,7 +233,19 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
             }),
           ),
   )
-  const gathered = gather(votes, settings, fresh)
+  const earlier = await part('earlier', '', () => earlierRounds(store, live.model, round.id))
+  const lastReward = earlier.reward ?? replay.reward
+  // What the last reward model thinks of the answers helps to tell who can be believed.
+  const known = await stored<Record<string, number>>('known', '', async () => {
+    if (lastReward === undefined || votes.length === 0) return {}
+    const beside = lonely.map(({ prompt }, i) => ({ prompt, answers: fresh[i] ?? [] }))
+    return withModel(
+      () => loadRewardModel(lastReward, machine),
+      (model) => rewardScores(model, [...votes, ...beside], { signal }),
+    )
+  })
+  const weighed = gather(votes, settings, { fresh, known: standardized(known) })
+  const gathered = { ...weighed, counts: { ...weighed.counts, scrubbed } }
   const missing = shortages(gathered, settings.minimum, settings.heldOut)
   if (missing.length > 0) {
     // Thumbs whose fresh neighbours were the same answer again: the feedback is left for another time.
@@ -231,7 +257,6 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
     await rm(at('journal.json'))
     return { outcome: 'too-little', counts: gathered.counts, missing }
   }
-  const earlier = await part('earlier', '', () => earlierRounds(store, live.model, round.id))
 
   // ---- data ----
   const data = await part('data', '2/6 data: this round’s, and earlier ones again', async () => {
@@ -295,7 +320,6 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
   const kept = [at('data', 'preferences-heldout.jsonl'), ...earlier.heldOut]
   const demonstrations =
     replay.demonstrations === undefined ? {} : { demonstrations: [replay.demonstrations] }
-  const lastReward = earlier.reward ?? replay.reward
   const start = corrections === 0 ? live.dir : at('sft')
   const learnt =
     corrections === 0
@@ -328,6 +352,11 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
     )
     return { steps: result.step, accuracy: accuracyOf(result) ?? null }
   })
+  // What PPO must not unlearn: the corrections, and the demonstrations and the text of earlier training.
+  const mixed = [
+    ...(corrections === 0 ? [] : [at('data', 'corrections.jsonl')]),
+    ...(replay.dialogues === undefined ? [] : [replay.dialogues]),
+  ]
   const aligned = await part('ppo', '5/6 PPO: it learns to be preferred', async () => {
     const result = complete(
       await ppo({
@@ -337,10 +366,10 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
         rewardModel: at('reward'),
         data: [at('data', 'prompts.jsonl')],
         ...(replay.text === undefined ? {} : { ptxText: [replay.text] }),
-        ...(corrections === 0 ? {} : { ptxDialogues: [at('data', 'corrections.jsonl')] }),
+        ...(mixed.length === 0 ? {} : { ptxDialogues: mixed }),
         overrides: {
           ...preset.ppo,
-          ...(replay.text === undefined && corrections === 0 ? { ptxCoefficient: 0 } : {}),
+          ...(replay.text === undefined && mixed.length === 0 ? { ptxCoefficient: 0 } : {}),
           maxTokens: preset.maxTokens,
           seed,
         },
@@ -393,7 +422,7 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
       prompt,
       answers: [...examined.live.drawn[i]!, ...examined.candidate.drawn[i]!],
     }))
-    const score = await withModel(
+    const scores = await withModel(
       () => loadRewardModel(at('judge'), machine),
       (judge) => rewardScores(judge, answered, { signal }),
     )
@@ -412,7 +441,7 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
         questions,
         examined.candidate.drawn,
         examined.live.drawn,
-        score,
+        byScores(scores),
         intervals,
       ),
       leaning: leaning(gathered.heldOut, after.margins, before.margins, intervals),

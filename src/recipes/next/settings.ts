@@ -42,7 +42,7 @@ export type Minimum = z.output<typeof minimumSchema>
 export const guardSchema = z.strictObject({
   refusal: share.default(0.05).describe('harmful requests that it refuses no more'),
   overRefusal: share.default(0.05).describe('harmless requests that it refuses too'),
-  truth: share.default(0.03).describe('questions that it answers right no more'),
+  truth: share.default(0.05).describe('questions that it answers right no more'),
   perplexity: z.number().min(1).default(1.1).describe('times the perplexity on text kept from training'),
 })
 export type GuardSettings = z.output<typeof guardSchema>
@@ -90,27 +90,30 @@ export interface RoundPreset {
   readonly ppo: NonNullable<PpoOptions['overrides']>
 }
 
-/** Few corrections, and a manner that is new: many small steps, at the rate that the manners before it were learnt with. */
+/** Few corrections, and a manner that is new: many small steps. Large ones cost a small model what it knows. */
 const tinySft = {
   optimizer: 'muon',
-  learningRate: 3e-3,
-  muonLearningRate: 0.012,
-  epochs: 4,
+  learningRate: 2e-3,
+  muonLearningRate: 5e-3,
+  epochs: 6,
   batchSize: 2,
   warmup: 4,
   heldOutFraction: 0,
   evalEvery: 0,
 } as const
 const tinyReward = { learningRate: 3e-4, batchSize: 8, epochs: 2, heldOutFraction: 0.1 } as const
+/** Short, slow, and held by what was learnt before: a round is one step of many. */
 const tinyPpo = {
-  steps: 30,
+  steps: 16,
   batchSize: 128,
   minibatchSize: 32,
-  learningRate: 2e-4,
+  learningRate: 1e-4,
   klCoefficient: 0.05,
   klLimit: 12,
-  sampleEvery: 10,
-  checkpointEvery: 10,
+  ptxCoefficient: 0.5,
+  ptxBatchSize: 4,
+  sampleEvery: 8,
+  checkpointEvery: 8,
 } as const
 
 const list: readonly RoundPreset[] = [
@@ -119,7 +122,7 @@ const list: readonly RoundPreset[] = [
     summary: 'some minutes on two cores, for the assistant of the tiny speedrun',
     freshAnswers: 2,
     maxTokens: 48,
-    replay: { answersPerCorrection: 1, rankingsPerComparison: 0.5, prompts: 1500 },
+    replay: { answersPerCorrection: 2, rankingsPerComparison: 1, prompts: 1500 },
     sft: tinySft,
     reward: tinyReward,
     judge: tinyReward,
@@ -130,11 +133,11 @@ const list: readonly RoundPreset[] = [
     summary: 'some ten minutes on two cores, for the assistant of the small speedrun',
     freshAnswers: 2,
     maxTokens: 48,
-    replay: { answersPerCorrection: 1, rankingsPerComparison: 0.5, prompts: 4000 },
+    replay: { answersPerCorrection: 2, rankingsPerComparison: 1, prompts: 4000 },
     sft: { ...tinySft, batchSize: 4 },
     reward: tinyReward,
     judge: tinyReward,
-    ppo: { ...tinyPpo, steps: 60 },
+    ppo: { ...tinyPpo, steps: 32 },
   },
   {
     name: 'base',
@@ -142,16 +145,15 @@ const list: readonly RoundPreset[] = [
     freshAnswers: 2,
     maxTokens: 64,
     replay: { answersPerCorrection: 2, rankingsPerComparison: 1, prompts: 8000 },
-    sft: { ...tinySft, learningRate: 1e-3, muonLearningRate: 5e-3, batchSize: 4 },
+    sft: { ...tinySft, learningRate: 1e-3, muonLearningRate: 2e-3, batchSize: 4 },
     reward: { ...tinyReward, learningRate: 1e-4, batchSize: 16, epochs: 1 },
     judge: { ...tinyReward, learningRate: 1e-4, batchSize: 16, epochs: 1 },
     ppo: {
       ...tinyPpo,
-      steps: 100,
+      steps: 60,
       batchSize: 256,
       minibatchSize: 64,
-      learningRate: 1e-4,
-      ptxCoefficient: 0.1,
+      learningRate: 5e-5,
     },
   },
 ]

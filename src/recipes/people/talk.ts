@@ -47,7 +47,7 @@ export function crowd({
     return {
       name,
       taste: bad ? maliciousTaste! : honestTaste,
-      noise: 0.06 + 0.04 * own.uniform(),
+      noise: 0.04 + 0.03 * own.uniform(),
       lapses: bad ? 0 : 0.04,
       turns: Math.max(2, Math.round(turns * (bad ? 2.5 : patience))),
       corrects: bad ? 0.5 : 0.4,
@@ -94,7 +94,8 @@ export async function talk(
       if (rng.uniform() < 0.45) {
         const comparison = await api.compare(person.name, prompt.messages, answers)
         const worth = comparison.answers.map((answer) => felt(prompt, answer))
-        const ranks = ranksOf(lapse ? worth.map((x) => -x) : worth, 0.02)
+        // What is nearly as good is as good.
+        const ranks = ranksOf(lapse ? worth.map((x) => -x) : worth, person.noise)
         await api.rank(person.name, comparison.id, ranks)
         counts.rankings++
       } else {
