@@ -51,7 +51,9 @@ export async function exportGguf(options: ExportGgufOptions): Promise<ExportedGg
     if (!fits) kept.push(tensor.name)
     return { ...tensor, type: fits ? wanted : ('f16' as const) }
   })
-  const prefix = model.encodePrompt('a')[0] === model.startId && model.startId !== undefined
+  // Without text there is nothing to put a start token in front of, and not every vocabulary can spell a letter.
+  const { idsOnly = false } = options
+  const prefix = !idsOnly && model.startId !== undefined && model.encodePrompt('a')[0] === model.startId
   const metadata: [string, GgufValue][] = [
     ['general.architecture', { type: 'string', value: architecture }],
     ['general.name', { type: 'string', value: basename(dir) }],
@@ -65,7 +67,7 @@ export async function exportGguf(options: ExportGgufOptions): Promise<ExportedGg
       bosId: model.bosId,
       eosId: model.eosIds[0],
       addBos: prefix,
-      idsOnly: options.idsOnly ?? false,
+      idsOnly,
       chatTemplate: await readChatTemplate(dir),
     }),
   ]

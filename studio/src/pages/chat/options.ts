@@ -12,7 +12,14 @@ export interface ChatOptions {
   readonly sampling: Sampling
 }
 
-const initial: ChatOptions = { model: '', preset: '', collection: '', system: '', sampling: {} }
+/** Small models ramble at the API's own temperature of 1. */
+const initial: ChatOptions = {
+  model: '',
+  preset: '',
+  collection: '',
+  system: '',
+  sampling: { temperature: 0.3 },
+}
 
 export const chatOptions = createSavedStore<ChatOptions>(
   'athanor.chat',
