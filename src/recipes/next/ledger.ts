@@ -110,6 +110,8 @@ export async function refuseOthers(
 export interface Earlier {
   readonly preferences: readonly string[]
   readonly heldOut: readonly string[]
+  /** Corrections. */
+  readonly demonstrations: readonly string[]
   readonly comparisons: number
   readonly reward?: string
   readonly guards?: GuardValues
@@ -150,6 +152,7 @@ export async function earlierRounds(store: RoundStore, model: string, current: s
   return {
     preferences,
     heldOut: await files('preferences-heldout.jsonl'),
+    demonstrations: await files('corrections.jsonl'),
     comparisons,
     ...(last && (await exists(join(last.dir, 'reward'))) ? { reward: join(last.dir, 'reward') } : {}),
     ...(guards ? { guards } : {}),

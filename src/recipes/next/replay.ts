@@ -2,8 +2,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import {
+  type Dialogue,
   type Prompt,
   type Ranking,
+  readDialogues,
   readPrompts,
   readRankings,
   readTextFiles,
@@ -17,7 +19,7 @@ export interface Replay {
   readonly dir: string
   /** Prompts of earlier training; the live version's own answers to them are what is learnt again. */
   readonly prompts?: string
-  /** Earlier demonstrations, which PPO is mixed with. */
+  /** Earlier demonstrations. */
   readonly dialogues?: string
   readonly rankings?: string
   /** The pretraining text, for PPO-ptx and for the perplexity. */
@@ -68,6 +70,14 @@ export async function replayPrompts(
   rng: Rng,
 ): Promise<Prompt[]> {
   return prompts === undefined ? [] : some(readPrompts([prompts]), count, rng)
+}
+
+export async function replayDialogues(
+  { dialogues }: Partial<Replay>,
+  count: number,
+  rng: Rng,
+): Promise<Dialogue[]> {
+  return dialogues === undefined ? [] : some(readDialogues([dialogues]), count, rng)
 }
 
 export async function replayRankings(

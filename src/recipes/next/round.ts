@@ -49,6 +49,7 @@ import {
   findReplay,
   heldOutTexts,
   type Replay,
+  replayDialogues,
   replayPrompts,
   replayRankings,
   replaySuites,
@@ -286,9 +287,18 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
       'prompts.jsonl',
       prompts.map((prompt) => JSON.stringify(prompt)),
     )
-    return { rankings: rankings.length, prompts: prompts.length, replayed: before.length }
+    return { rankings: rankings.length, prompts: prompts.length }
   })
   const corrections = gathered.demonstrations.length
+  const replayed = await part('demonstrations', '', async () => {
+    const count = Math.round(preset.replay.demonstrationsPerCorrection * corrections)
+    const lines = await replayDialogues(replay, count, root.fork('demonstrations'))
+    await write(
+      'replay-demonstrations.jsonl',
+      lines.map((line) => JSON.stringify(line)),
+    )
+    return lines.length
+  })
   const own = await part(
     'own',
     corrections === 0 ? '' : 'the live version’s own answers, so that it stays what it is',
@@ -299,7 +309,7 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
       const prompts =
         some.length > 0
           ? some.map(({ messages }) => messages)
-          : distinctPrompts(promptsOf(votes)).slice(0, count)
+          : distinctPrompts(gathered.train.map(({ prompt }) => prompt)).slice(0, count)
       const answers = await using(live.dir, (model) =>
         answerPrompts(model, prompts, {
           temperature: 0,
@@ -326,8 +336,10 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
       ? undefined
       : await part('sft', '3/6 corrections: it learns what people wrote', async () => {
           const data = [
-            at('data', 'corrections.jsonl'),
+            ...Array.from({ length: preset.replay.correctionCopies }, () => at('data', 'corrections.jsonl')),
+            ...earlier.demonstrations,
             ...(own > 0 ? [at('data', 'own-answers.jsonl')] : []),
+            ...(replayed > 0 ? [at('data', 'replay-demonstrations.jsonl')] : []),
           ]
           const result = await sft({
             ...stage,
@@ -355,6 +367,7 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
   // What PPO must not unlearn: the corrections, and the demonstrations and the text of earlier training.
   const mixed = [
     ...(corrections === 0 ? [] : [at('data', 'corrections.jsonl')]),
+    ...earlier.demonstrations,
     ...(replay.dialogues === undefined ? [] : [replay.dialogues]),
   ]
   const aligned = await part('ppo', '5/6 PPO: it learns to be preferred', async () => {
@@ -478,6 +491,7 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
       'comparisons of earlier rounds': earlier.comparisons,
       'rankings of earlier training': data.rankings,
       corrections,
+      'earlier demonstrations': replayed,
       'own answers of the live version': own,
       'prompts of this round and of earlier training': data.prompts,
     },

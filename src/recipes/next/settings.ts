@@ -51,6 +51,11 @@ const stageSettings = z.record(z.string(), z.unknown())
 
 /** Records of earlier data that are learnt again. */
 const replaySchema = z.strictObject({
+  correctionCopies: size.describe('times that each correction of this round is among the dialogues'),
+  demonstrationsPerCorrection: z
+    .number()
+    .min(0)
+    .describe('demonstrations of the speedrun for each correction'),
   answersPerCorrection: z.number().min(0).describe('own answers of the live version for each correction'),
   rankingsPerComparison: z.number().min(0).describe('rankings of the speedrun for each new comparison'),
   prompts: z.number().int().min(0).describe('prompts of the speedrun for PPO, beside those of the feedback'),
@@ -90,11 +95,9 @@ export interface RoundPreset {
   readonly ppo: NonNullable<PpoOptions['overrides']>
 }
 
-/** Few corrections, and a manner that is new: many small steps. Large ones cost a small model what it knows. */
+/** Small steps, and many: large ones cost a small model what it knows. */
 const tinySft = {
-  optimizer: 'muon',
-  learningRate: 2e-3,
-  muonLearningRate: 5e-3,
+  learningRate: 3e-4,
   epochs: 6,
   batchSize: 2,
   warmup: 4,
@@ -104,7 +107,7 @@ const tinySft = {
 const tinyReward = { learningRate: 3e-4, batchSize: 8, epochs: 2, heldOutFraction: 0.1 } as const
 /** Short, slow, and held by what was learnt before: a round is one step of many. */
 const tinyPpo = {
-  steps: 16,
+  steps: 12,
   batchSize: 128,
   minibatchSize: 32,
   learningRate: 1e-4,
@@ -112,8 +115,15 @@ const tinyPpo = {
   klLimit: 12,
   ptxCoefficient: 0.5,
   ptxBatchSize: 4,
-  sampleEvery: 8,
-  checkpointEvery: 8,
+  sampleEvery: 6,
+  checkpointEvery: 6,
+} as const
+
+const tinyReplay = {
+  correctionCopies: 2,
+  demonstrationsPerCorrection: 2,
+  answersPerCorrection: 2,
+  rankingsPerComparison: 1,
 } as const
 
 const list: readonly RoundPreset[] = [
@@ -122,7 +132,7 @@ const list: readonly RoundPreset[] = [
     summary: 'some minutes on two cores, for the assistant of the tiny speedrun',
     freshAnswers: 2,
     maxTokens: 48,
-    replay: { answersPerCorrection: 2, rankingsPerComparison: 1, prompts: 1500 },
+    replay: { ...tinyReplay, prompts: 1500 },
     sft: tinySft,
     reward: tinyReward,
     judge: tinyReward,
@@ -133,19 +143,19 @@ const list: readonly RoundPreset[] = [
     summary: 'some ten minutes on two cores, for the assistant of the small speedrun',
     freshAnswers: 2,
     maxTokens: 48,
-    replay: { answersPerCorrection: 2, rankingsPerComparison: 1, prompts: 4000 },
+    replay: { ...tinyReplay, prompts: 4000 },
     sft: { ...tinySft, batchSize: 4 },
     reward: tinyReward,
     judge: tinyReward,
-    ppo: { ...tinyPpo, steps: 32 },
+    ppo: { ...tinyPpo, steps: 24 },
   },
   {
     name: 'base',
     summary: 'an hour and more, for models from 15 million parameters on',
     freshAnswers: 2,
     maxTokens: 64,
-    replay: { answersPerCorrection: 2, rankingsPerComparison: 1, prompts: 8000 },
-    sft: { ...tinySft, learningRate: 1e-3, muonLearningRate: 2e-3, batchSize: 4 },
+    replay: { ...tinyReplay, prompts: 8000 },
+    sft: { ...tinySft, learningRate: 1e-4, batchSize: 4 },
     reward: { ...tinyReward, learningRate: 1e-4, batchSize: 16, epochs: 1 },
     judge: { ...tinyReward, learningRate: 1e-4, batchSize: 16, epochs: 1 },
     ppo: {
