@@ -7,15 +7,15 @@
  *
  * Every part is done once and written down (`journal.json`): a round that was stopped, by whatever, goes on where it was.
  */
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { makeDirectory, writeFileAtomic } from '../../atomic.js'
 import type { Estimate } from '../../eval/index.js'
-import { type LanguageModel, loadModel, loadRewardModel } from '../../infer/index.js'
+import { loadRewardModel } from '../../infer/index.js'
 import { Rng } from '../../rng.js'
 import type { JsonObject, ModelVersion } from '../../store/index.js'
 import type { ChatMessage } from '../../text/index.js'
-import { type OnEvent, ppo, type RewardResult, reward, sft, withChatTokens } from '../../train/index.js'
+import { ppo, type RewardResult, reward, sft } from '../../train/index.js'
 import { RecipeError } from '../errors.js'
 import { answerPrompts } from '../speedrun/answers.js'
 import { type Cleaned, scrubVotes } from './clean.js'
@@ -27,7 +27,6 @@ import {
   findRound,
   finishRound,
   liveVersion,
-  type RoundStore,
   refuseOthers,
   unusedFeedback,
   usualReplay,
@@ -44,6 +43,7 @@ import {
   rewardScores,
   standardized,
 } from './measure.js'
+import type { NextRoundOptions, RoundOutcome } from './options.js'
 import {
   exists,
   findReplay,
@@ -57,45 +57,7 @@ import {
 import { type RoundReport, roundMarkdown } from './report.js'
 import { type RoundPreset, type RoundSettings, roundPresets, roundSchema, withSettings } from './settings.js'
 import { questionKey, type Vote } from './votes.js'
-
-export interface NextRoundOptions {
-  readonly store: RoundStore
-  /** Name of a model in the store, or a model folder, which is made the first version of a name where it is new. */
-  readonly model: string
-  /** The name of a model given as a folder. Default: the folder's. */
-  readonly name?: string
-  /** Folder of the round: data, runs of the stages, the candidate, `round.md` and `round.json`. */
-  readonly out: string
-  /**
-   * Folder of a speedrun (or of its data): what is learnt again, and measured on. Default: that of the last round, or the speedrun
-   * that the first version comes from.
-   */
-  readonly replay?: string
-  /** 'tiny' (default), 'small', 'base', or sizes of one's own. */
-  readonly preset?: string | RoundPreset
-  readonly settings?: Parameters<typeof roundSchema.parse>[0]
-  /** Give up a round of the same model that was never finished. */
-  readonly abandon?: boolean
-  /** The name of the weights in a folder; see `ModelVersion.version`. Default: the engine's. */
-  readonly versionOf?: (dir: string) => Promise<string>
-  readonly threads?: number
-  readonly signal?: AbortSignal
-  readonly onEvent?: OnEvent
-  /** Who asked for the round. */
-  readonly user?: string
-}
-
-export type RoundOutcome =
-  /** There is not enough to learn from yet; nothing was used up. */
-  | { readonly outcome: 'too-little'; readonly counts: GatheredCounts; readonly missing: readonly Shortage[] }
-  | {
-      readonly outcome: 'promoted' | 'rejected'
-      readonly dir: string
-      readonly candidate: string
-      readonly report: RoundReport
-    }
-  /** The signal stopped it; the same call goes on. */
-  | { readonly outcome: 'stopped'; readonly dir: string }
+import { complete, openWorkshop, withModel } from './workshop.js'
 
 /** What there is to learn from, without learning from it: nothing is written, to the store or elsewhere. */
 export async function previewRound({
@@ -165,35 +127,11 @@ interface Plan extends Omit<NextRoundOptions, 'settings' | 'preset' | 'replay'> 
 }
 
 async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Promise<RoundOutcome> {
-  const { store, dir, settings, preset, signal, onEvent = () => {} } = plan
+  const { store, dir, settings, preset, signal } = plan
   const { seed, level } = settings
   const replay: Partial<Replay> = plan.replay ?? {}
   const root = Rng.seed(seed).fork('round')
-  const at = (...parts: string[]) => join(dir, ...parts)
-  const machine = plan.threads === undefined ? {} : { threads: plan.threads }
-  const stage = { ...machine, ...(signal ? { signal } : {}), onEvent, resume: 'auto' as const }
-  const part = <T>(name: string, title: string, work: () => Promise<T>) =>
-    journal.once(name, () => {
-      signal?.throwIfAborted()
-      if (title !== '') onEvent({ type: 'message', text: title })
-      return work()
-    })
-  /** A part whose result is too long for the journal. */
-  const stored = async <T>(name: string, title: string, work: () => Promise<T>): Promise<T> => {
-    const file = at('data', `${name}.json`)
-    await part(name, title, async () => writeFileAtomic(file, JSON.stringify(await work())))
-    return JSON.parse(await readFile(file, 'utf8')) as T
-  }
-  const progress = (label: string) => ({
-    signal,
-    onProgress: (done: number, total: number) =>
-      onEvent({ type: 'progress', label, done, total, unit: 'answers' }),
-  })
-  const using = <T>(folder: string, work: (model: LanguageModel) => Promise<T>) =>
-    withModel(async () => withChatTokens(await loadModel(folder, machine)), work)
-  const write = (file: string, lines: readonly string[]) =>
-    writeFileAtomic(at('data', file), lines.map((line) => `${line}\n`).join(''))
-
+  const { at, machine, stage, part, stored, progress, using, write } = openWorkshop(plan, journal)
   await makeDirectory(at('data'))
 
   // ---- what people said ----
@@ -521,24 +459,6 @@ export function findRoundPreset(name: string): RoundPreset {
     'recipe/preset',
     `there is no preset '${name}' for a round; there are ${Object.keys(roundPresets).join(', ')}`,
   )
-}
-
-/** A stage's result, where the stage came to its end. */
-function complete<R extends { readonly finished: boolean; readonly dir: string }>(result: R): R {
-  if (result.finished) return result
-  throw new RecipeError('recipe/stopped', `${result.dir} was stopped; the same command goes on`)
-}
-
-async function withModel<M extends { dispose(): Promise<void> }, T>(
-  load: () => Promise<M>,
-  work: (model: M) => Promise<T>,
-): Promise<T> {
-  const model = await load()
-  try {
-    return await work(model)
-  } finally {
-    await model.dispose()
-  }
 }
 
 function accuracyOf({ report }: RewardResult): Estimate | undefined {
