@@ -87,7 +87,8 @@ describe('feedback of the store', () => {
   })
 
   it('becomes votes of the person who judged', () => {
-    const vote = (feedback: object) => voteOf({ ...base, ...feedback } as Feedback)
+    const vote = (judgement: Pick<Feedback, 'kind' | 'value'>) =>
+      voteOf({ ...base, ...judgement } as Feedback)
     expect(vote({ kind: 'thumb', value: -1 })).toMatchObject({
       person: 'ann',
       at: 5,

@@ -1,6 +1,6 @@
 /** A store in memory with what a round needs; the tests of the whole loop use the real one. */
 
-import type { RoundStore } from '../../../src/recipes/next/round.js'
+import type { RoundStore } from '../../../src/recipes/next/ledger.js'
 import {
   type Feedback,
   type Model,

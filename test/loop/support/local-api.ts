@@ -58,12 +58,10 @@ export function localApi(
   }
   const said = async (person: string, id: string, judgement: Pick<NewFeedback, never> & object) => {
     const { prompt, answers } = saved.get(id)!
-    await store.feedback.add({
-      user: person,
-      prompt,
-      answers: answers.map((text) => ({ text, model: name })),
-      ...judgement,
-    } as NewFeedback)
+    const shown = answers.map((text) => ({ text, model: name }))
+    // The kind and the value are in the judgement, which the caller makes whole.
+    const feedback: unknown = { user: person, prompt, answers: shown, ...judgement }
+    await store.feedback.add(feedback as NewFeedback)
   }
   return {
     ask: async (_, messages) => {
