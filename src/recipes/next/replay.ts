@@ -2,7 +2,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import {
-  type Dialogue,
   type Prompt,
   type Ranking,
   readDialogues,
@@ -12,6 +11,7 @@ import {
   splitHeldOut,
 } from '../../data/index.js'
 import type { Rng } from '../../rng.js'
+import type { ChatMessage } from '../../text/index.js'
 import { RecipeError } from '../errors.js'
 import { type EvaluationSuite, readSuites } from '../speedrun/measure.js'
 
@@ -72,12 +72,26 @@ export async function replayPrompts(
   return prompts === undefined ? [] : some(readPrompts([prompts]), count, rng)
 }
 
-export async function replayDialogues(
-  { dialogues }: Partial<Replay>,
+export interface EarlierQuestion {
+  readonly prompt: readonly ChatMessage[]
+  /** How it was answered in a demonstration. */
+  readonly demonstrated?: string
+}
+
+/** Questions of earlier demonstrations with their answers; where there are none, prompts without. */
+export async function earlierQuestions(
+  { dialogues, prompts }: Partial<Replay>,
   count: number,
   rng: Rng,
-): Promise<Dialogue[]> {
-  return dialogues === undefined ? [] : some(readDialogues([dialogues]), count, rng)
+): Promise<EarlierQuestion[]> {
+  if (dialogues === undefined) {
+    const some = await replayPrompts({ ...(prompts === undefined ? {} : { prompts }) }, count, rng)
+    return some.map(({ messages }) => ({ prompt: messages }))
+  }
+  return (await some(readDialogues([dialogues]), count, rng)).flatMap(({ messages }) => {
+    const last = messages.findLastIndex(({ role }) => role === 'assistant')
+    return last < 1 ? [] : [{ prompt: messages.slice(0, last), demonstrated: messages[last]!.content }]
+  })
 }
 
 export async function replayRankings(

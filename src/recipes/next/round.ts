@@ -45,11 +45,12 @@ import {
 } from './measure.js'
 import type { NextRoundOptions, RoundOutcome } from './options.js'
 import {
+  type EarlierQuestion,
+  earlierQuestions,
   exists,
   findReplay,
   heldOutTexts,
   type Replay,
-  replayDialogues,
   replayPrompts,
   replayRankings,
   replaySuites,
@@ -228,40 +229,53 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
     return { rankings: rankings.length, prompts: prompts.length }
   })
   const corrections = gathered.demonstrations.length
-  const replayed = await part('demonstrations', '', async () => {
-    const count = Math.round(preset.replay.demonstrationsPerCorrection * corrections)
-    const lines = await replayDialogues(replay, count, root.fork('demonstrations'))
-    await write(
-      'replay-demonstrations.jsonl',
-      lines.map((line) => JSON.stringify(line)),
+  // What it must stay: the live version's own answers to earlier prompts, or what was demonstrated there, where the last reward model
+  // likes that better.
+  const again = await part('again', corrections === 0 ? '' : 'what it must not forget', async () => {
+    if (corrections === 0) return { own: 0, demonstrated: 0 }
+    const count = Math.round(preset.replay.answersPerCorrection * corrections)
+    const earlierOnes = await earlierQuestions(replay, count, root.fork('again'))
+    const asked =
+      earlierOnes.length > 0
+        ? earlierOnes
+        : distinctPrompts(gathered.train.map(({ prompt }) => prompt))
+            .slice(0, count)
+            .map((prompt): EarlierQuestion => ({ prompt }))
+    const own = await using(live.dir, (model) =>
+      answerPrompts(
+        model,
+        asked.map(({ prompt }) => prompt),
+        { temperature: 0, maxTokens: preset.maxTokens, ...progress('answering as before') },
+      ),
     )
-    return lines.length
+    const choices = asked.map(({ prompt, demonstrated }, i) => ({
+      prompt,
+      answers: [own[i]![0]!, ...(demonstrated === undefined ? [] : [demonstrated])],
+    }))
+    const worth =
+      lastReward === undefined
+        ? () => 0
+        : byScores(
+            await withModel(
+              () => loadRewardModel(lastReward, machine),
+              (model) => rewardScores(model, choices, { signal }),
+            ),
+          )
+    const chosen = choices.map(({ prompt, answers }) => {
+      const [mine, shown] = answers as [string, string?]
+      const isBetter = shown !== undefined && worth(prompt, shown)! > worth(prompt, mine)!
+      return { prompt, answer: isBetter ? shown : mine, demonstrated: isBetter }
+    })
+    const spoken = chosen.filter(({ answer }) => answer !== '')
+    await write('again.jsonl', spoken.map(demonstrationLine))
+    const demonstrated = spoken.filter((each) => each.demonstrated).length
+    return { own: spoken.length - demonstrated, demonstrated }
   })
-  const own = await part(
-    'own',
-    corrections === 0 ? '' : 'the live version’s own answers, so that it stays what it is',
-    async () => {
-      if (corrections === 0) return 0
-      const count = Math.round(preset.replay.answersPerCorrection * corrections)
-      const some = await replayPrompts(replay, count, root.fork('own'))
-      const prompts =
-        some.length > 0
-          ? some.map(({ messages }) => messages)
-          : distinctPrompts(gathered.train.map(({ prompt }) => prompt)).slice(0, count)
-      const answers = await using(live.dir, (model) =>
-        answerPrompts(model, prompts, {
-          temperature: 0,
-          maxTokens: preset.maxTokens,
-          ...progress('answering as before'),
-        }),
-      )
-      const lines = prompts.flatMap((prompt, i) =>
-        answers[i]![0]! === '' ? [] : [demonstrationLine({ prompt, answer: answers[i]![0]! })],
-      )
-      await write('own-answers.jsonl', lines)
-      return lines.length
-    },
-  )
+  // What SFT is mixed with, and what PPO must not unlearn.
+  const mixed = [
+    ...earlier.demonstrations,
+    ...(again.own + again.demonstrated > 0 ? [at('data', 'again.jsonl')] : []),
+  ]
 
   // ---- training ----
   const preferences = [at('data', 'preferences.jsonl'), ...earlier.preferences]
@@ -275,9 +289,7 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
       : await part('sft', '3/6 corrections: it learns what people wrote', async () => {
           const data = [
             ...Array.from({ length: preset.replay.correctionCopies }, () => at('data', 'corrections.jsonl')),
-            ...earlier.demonstrations,
-            ...(own > 0 ? [at('data', 'own-answers.jsonl')] : []),
-            ...(replayed > 0 ? [at('data', 'replay-demonstrations.jsonl')] : []),
+            ...mixed,
           ]
           const result = await sft({
             ...stage,
@@ -289,25 +301,19 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
           return { steps: complete(result).step, loss: result.loss ?? 0 }
         })
   const preferred = await part('reward', '4/6 reward model: what people prefer', async () => {
-    const again = data.rankings > 0 ? [at('data', 'replay-rankings.jsonl')] : []
+    const before = data.rankings > 0 ? [at('data', 'replay-rankings.jsonl')] : []
     const result = complete(
       await reward({
         ...stage,
         ...demonstrations,
         out: at('reward'),
         model: lastReward ?? live.dir,
-        data: [...preferences, ...again],
+        data: [...preferences, ...before],
         overrides: { ...preset.reward, seed },
       }),
     )
     return { steps: result.step, accuracy: accuracyOf(result) ?? null }
   })
-  // What PPO must not unlearn: the corrections, and the demonstrations and the text of earlier training.
-  const mixed = [
-    ...(corrections === 0 ? [] : [at('data', 'corrections.jsonl')]),
-    ...earlier.demonstrations,
-    ...(replay.dialogues === undefined ? [] : [replay.dialogues]),
-  ]
   const aligned = await part('ppo', '5/6 PPO: it learns to be preferred', async () => {
     const result = complete(
       await ppo({
@@ -317,10 +323,10 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
         rewardModel: at('reward'),
         data: [at('data', 'prompts.jsonl')],
         ...(replay.text === undefined ? {} : { ptxText: [replay.text] }),
-        ...(mixed.length === 0 ? {} : { ptxDialogues: mixed }),
+        ...(corrections === 0 ? {} : { ptxDialogues: [at('data', 'corrections.jsonl'), ...mixed] }),
         overrides: {
           ...preset.ppo,
-          ...(replay.text === undefined && mixed.length === 0 ? { ptxCoefficient: 0 } : {}),
+          ...(replay.text === undefined && corrections === 0 ? { ptxCoefficient: 0 } : {}),
           maxTokens: preset.maxTokens,
           seed,
         },
@@ -429,8 +435,8 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
       'comparisons of earlier rounds': earlier.comparisons,
       'rankings of earlier training': data.rankings,
       corrections,
-      'earlier demonstrations': replayed,
-      'own answers of the live version': own,
+      'own answers of the live version': again.own,
+      'earlier demonstrations': again.demonstrated,
       'prompts of this round and of earlier training': data.prompts,
     },
     settings,

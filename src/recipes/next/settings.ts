@@ -52,11 +52,10 @@ const stageSettings = z.record(z.string(), z.unknown())
 /** Records of earlier data that are learnt again. */
 const replaySchema = z.strictObject({
   correctionCopies: size.describe('times that each correction of this round is among the dialogues'),
-  demonstrationsPerCorrection: z
+  answersPerCorrection: z
     .number()
     .min(0)
-    .describe('demonstrations of the speedrun for each correction'),
-  answersPerCorrection: z.number().min(0).describe('own answers of the live version for each correction'),
+    .describe('own answers of the live version to earlier questions, for each correction'),
   rankingsPerComparison: z.number().min(0).describe('rankings of the speedrun for each new comparison'),
   prompts: z.number().int().min(0).describe('prompts of the speedrun for PPO, beside those of the feedback'),
 })
@@ -121,8 +120,7 @@ const tinyPpo = {
 
 const tinyReplay = {
   correctionCopies: 2,
-  demonstrationsPerCorrection: 2,
-  answersPerCorrection: 2,
+  answersPerCorrection: 4,
   rankingsPerComparison: 1,
 } as const
 
