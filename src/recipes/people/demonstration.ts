@@ -168,7 +168,7 @@ export async function demonstrate(options: DemonstrationOptions): Promise<Demons
   }
 
   // ---- the first round again, with malicious people ----
-  const bad = Math.max(0, Math.round((malicious * people) / (1 - malicious)))
+  const bad = Math.max(0, Math.ceil((malicious * people) / (1 - malicious) - 1e-9))
   const poisoned =
     bad === 0
       ? undefined
