@@ -113,5 +113,10 @@ describe('settling', () => {
     expect(result.judgements.length).toBe(3 * kept.size)
     expect(kept.size).toBeGreaterThan(70)
     expect(kept.size).toBeLessThan(130)
+    // Which part does not hang on the names that the store gives.
+    const renamed = judgements.map((one) => ({ ...one, votes: one.votes.map((id) => `other ${id}`) }))
+    expect(settle(renamed, half, cleaning, 1).judgements.map(({ votes }) => votes[0])).toEqual(
+      result.judgements.map(({ votes }) => `other ${votes[0]}`),
+    )
   })
 })

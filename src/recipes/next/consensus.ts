@@ -131,11 +131,11 @@ export function settle(
   if (settings.reliability) {
     const rng = Rng.seed(seed).fork('thin')
     left = apart(left, (judgement) => weight(judgement) === 0, 'unreliable')
-    left = apart(
-      left,
-      (judgement) => rng.fork(judgement.votes[0]!).uniform() >= weight(judgement),
-      'down-weighted',
-    )
+    // By what was said: the same feedback makes the same version, whatever names the store gives it.
+    const isThinned = (judgement: Judgement) =>
+      rng.fork(`${judgement.people.join('\n')}\n${questionKey(judgement.prompt)}`).uniform() >=
+      weight(judgement)
+    left = apart(left, isThinned, 'down-weighted')
   }
   const lost = minority(left, (judgement) => (settings.reliability ? weight(judgement) : 1))
   left = apart(left, (judgement) => lost.has(judgement), 'outvoted')
