@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Rng } from '../rng.js'
 import { InferError } from './errors.js'
+import { fastExp } from './fast-exp.js'
 
 export const samplingSchema = z.object({
   /** Divides the logits; 0 always takes the likeliest token (the first of equals). */
@@ -37,12 +38,14 @@ export function sample(
   rng: Rng,
   history: readonly number[] = [],
 ): number {
-  checkLogits(logits)
+  const likeliest = checkLogits(logits)
   const scores = penalize(logits, history, sampling.repetitionPenalty)
-  if (sampling.temperature === 0) return greedy(scores)
+  const best = scores === logits ? likeliest : greedy(scores)
+  if (sampling.temperature === 0) return best
   const { topK, topP = 1, minP = 0 } = sampling
-  if (topK === undefined && topP === 1 && minP === 0) return drawn(scores, sampling.temperature, rng)
-  const { candidates, weights } = distribution(scores, sampling)
+  if (topK === undefined && topP === 1 && minP === 0)
+    return drawn(scores, scores[best]!, sampling.temperature, rng)
+  const { candidates, weights } = distribution(scores, scores[best]!, sampling)
   let total = 0
   for (const weight of weights) total += weight
   let left = rng.uniform() * total
@@ -54,12 +57,11 @@ export function sample(
 }
 
 /** A draw from softmax(scores / temperature), without filters: what rollouts spend their time on. */
-function drawn(scores: Float32Array, temperature: number, rng: Rng): number {
-  const top = scores[greedy(scores)]!
+function drawn(scores: Float32Array, top: number, temperature: number, rng: Rng): number {
   const weights = new Float64Array(scores.length)
   let total = 0
   for (let i = 0; i < weights.length; i++) {
-    const weight = Math.exp((scores[i]! - top) / temperature)
+    const weight = fastExp((scores[i]! - top) / temperature)
     weights[i] = weight
     total += weight
   }
@@ -74,7 +76,13 @@ function drawn(scores: Float32Array, temperature: number, rng: Rng): number {
 /** The index of the highest logit, the first of equals. */
 export function greedy(logits: ArrayLike<number>): number {
   let best = 0
-  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i
+  let highest = logits[0]!
+  for (let i = 1; i < logits.length; i++) {
+    if (logits[i]! > highest) {
+      highest = logits[i]!
+      best = i
+    }
+  }
   return best
 }
 
@@ -82,28 +90,33 @@ export function greedy(logits: ArrayLike<number>): number {
 export function logProbability(logits: ArrayLike<number>, token: number, temperature = 1): number {
   const top = logits[greedy(logits)]!
   let total = 0
-  for (let i = 0; i < logits.length; i++) total += Math.exp((logits[i]! - top) / temperature)
+  for (let i = 0; i < logits.length; i++) total += fastExp((logits[i]! - top) / temperature)
   return (logits[token]! - top) / temperature - Math.log(total)
 }
 
-function checkLogits(logits: Float32Array): void {
-  let possible = false
+/** The index of the highest logit, the first of equals, like `greedy`. */
+function checkLogits(logits: Float32Array): number {
+  let best = -1
+  let highest = Number.NEGATIVE_INFINITY
   for (let i = 0; i < logits.length; i++) {
     const value = logits[i]!
-    if (Number.isNaN(value) || value === Number.POSITIVE_INFINITY) {
+    // False for NaN too.
+    if (!(value < Number.POSITIVE_INFINITY)) {
       throw new InferError(
         'infer/logits',
         `the model's logit for token ${i} is ${value}: its weights are damaged or its training diverged; use an earlier checkpoint`,
       )
     }
-    if (value !== Number.NEGATIVE_INFINITY) possible = true
+    if (value > highest) {
+      highest = value
+      best = i
+    }
   }
-  if (!possible) {
-    throw new InferError(
-      'infer/logits',
-      `none of the ${logits.length} tokens is possible: every logit is -Infinity`,
-    )
-  }
+  if (best >= 0) return best
+  throw new InferError(
+    'infer/logits',
+    `none of the ${logits.length} tokens is possible: every logit is -Infinity`,
+  )
 }
 
 function penalize(logits: Float32Array, history: readonly number[], penalty: number): Float32Array {
@@ -119,14 +132,13 @@ function penalize(logits: Float32Array, history: readonly number[], penalty: num
 /** The tokens that may be drawn, ascending, and their weights (probabilities, up to a factor). */
 function distribution(
   scores: Float32Array,
+  top: number,
   sampling: Sampling,
 ): { candidates: Int32Array; weights: Float64Array } {
   const { temperature, topK, topP, minP } = sampling
-  const top = scores[greedy(scores)]!
   let candidates = topK !== undefined && topK < scores.length ? largest(scores, topK) : indices(scores.length)
   let weights = new Float64Array(candidates.length)
-  for (let i = 0; i < weights.length; i++)
-    weights[i] = Math.exp((scores[candidates[i]!]! - top) / temperature)
+  for (let i = 0; i < weights.length; i++) weights[i] = fastExp((scores[candidates[i]!]! - top) / temperature)
   const keep = (positions: readonly number[]) => {
     candidates = Int32Array.from(positions, (at) => candidates[at]!)
     weights = Float64Array.from(positions, (at) => weights[at]!)
