@@ -26,7 +26,7 @@ import { createRouter, type ServeContext, type ServeEnv } from './context.js'
 import { docsRoutes } from './docs.js'
 import { ApiError, toApiError } from './errors.js'
 import { healthRoutes } from './health.js'
-import { readBody } from './http/body.js'
+import { readBody, wrongMediaType } from './http/body.js'
 import { corsFor, guard } from './http/guard.js'
 import { chatRoutes } from './openai/chat.js'
 import { completionRoutes } from './openai/completions.js'
@@ -86,14 +86,15 @@ export function createApp(context: ServeContext): OpenAPIHono<ServeEnv> {
 }
 
 function answerError(error: Error, c: Context<ServeEnv>): Response {
-  const known =
-    error instanceof HTTPException
-      ? new ApiError(error.status as ApiError['status'], error.message)
-      : toApiError(error)
+  const known = error instanceof HTTPException ? ofFramework(error) : toApiError(error, c.get('asked'))
   if (known.status >= 500) c.get('log').error({ err: error }, known.message)
   for (const [name, value] of Object.entries(known.headers)) c.header(name, value)
   return c.json(known.toJSON(), known.status)
 }
+
+/** What the validators of routes throw by themselves: a body of a kind that they do not read. */
+const ofFramework = ({ status, message }: HTTPException): ApiError =>
+  status === 415 ? wrongMediaType() : new ApiError(status as ApiError['status'], message)
 
 /** Gives the request its id, and writes a line and the numbers when its answer has ended. Nothing of what it says is written down. */
 function observe({ log, metrics, clock }: ServeContext): MiddlewareHandler<ServeEnv> {
@@ -115,7 +116,7 @@ function observe({ log, metrics, clock }: ServeContext): MiddlewareHandler<Serve
       const milliseconds = clock.now() - began
       const { method } = c.req
       const { status } = c.res
-      const route = status === 404 ? 'none' : routePath(c, -1)
+      const route = status === 404 ? 'none' : routePath(c)
       metrics.active.dec()
       metrics.requests.inc({ method, route, status: String(status) })
       metrics.duration.observe({ route }, milliseconds / 1000)

@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { StorageError } from '../atomic.js'
+import { createApp } from './app.js'
+import { createContext } from './context.js'
 import { createHarness, type Harness } from './testing/harness.js'
 
 let server: Harness
@@ -94,6 +97,33 @@ describe('a key', () => {
     server.clock.time += 30_000
     expect((await ask()).status).toBe(200)
     expect((await ask()).status).toBe(429)
+  })
+
+  it('reads on where the disk is full: that it was used is not worth refusing it', async () => {
+    const { secret } = await server.key(['chat'])
+    server.store.keys.touch = async () => {
+      throw new StorageError('full', 'a.db', 'the disk is full')
+    }
+    expect((await models(secret)).status).toBe(200)
+  })
+
+  it('has no more tokens on the day because the server began again', async () => {
+    const { secret } = await server.key(['chat'], { limits: { tokensPerDay: 10 } })
+    const messages = [{ role: 'user', content: 'one two three four' }]
+    const ask = { model: 'fake', messages }
+    expect((await server.post('/v1/chat/completions', ask, secret)).status).toBe(200)
+    const { engine, store, clock } = server
+    const again = createApp(createContext({ engine, store, clock, config: server.context.config }))
+    const response = await again.request('http://localhost/v1/chat/completions', {
+      method: 'POST',
+      headers: {
+        host: 'localhost',
+        'content-type': 'application/json',
+        authorization: `Bearer ${secret}`,
+      },
+      body: JSON.stringify(ask),
+    })
+    expect(await problem(response)).toMatchObject({ status: 429, code: 'insufficient_quota' })
   })
 
   it('waits when it has used more tokens in a minute than it has, and on the day', async () => {

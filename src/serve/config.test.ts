@@ -33,14 +33,14 @@ describe('the settings of the server', () => {
       ATHANOR_PORT: '2',
       ATHANOR_HOST: 'two',
       ATHANOR_LOG_PROMPTS: 'yes',
-      ATHANOR_CORS_ORIGINS: 'a, b',
+      ATHANOR_CORS_ORIGINS: 'http://a, https://b:8443',
     }
     expect(await readConfig({ file: path, env, flags: { port: 3, host: undefined } })).toMatchObject({
       port: 3,
       host: 'two',
       database: ':memory:',
       logPrompts: true,
-      corsOrigins: ['a', 'b'],
+      corsOrigins: ['http://a', 'https://b:8443'],
       limits: { messages: 5, prompts: 64 },
     })
   })
@@ -51,6 +51,9 @@ describe('the settings of the server', () => {
     await wrong({ env: { ATHANOR_PORT: 'many' } })
     await expect(readConfig({ env: { ATHANOR_PORT: '70000' } })).rejects.toThrow(/port of ATHANOR_PORT/)
     await expect(readConfig({ flags: { logLevel: 'loud' } })).rejects.toThrow(/logLevel of --log-level/)
+    await expect(readConfig({ flags: { corsOrigins: ['https://app.example/'] } })).rejects.toThrow(
+      /corsOrigins.* of --cors-origin.*without a path/,
+    )
     const typo = await file({ prot: 1 }, 'typo.json')
     await expect(readConfig({ file: typo })).rejects.toThrow(/typo\.json.*prot/)
     const deep = await file({ limits: { jsonDepth: 'deep' } }, 'deep.json')

@@ -10,6 +10,14 @@ import { ServeError } from './errors.js'
 const bytes = z.int().min(1024)
 const seconds = z.number().positive().max(86_400)
 
+/** As browsers send it; `https://app.example/` would never be one. */
+const origin = z
+  .string()
+  .refine(
+    (text) => text === '*' || text === 'null' || (URL.canParse(text) && new URL(text).origin === text),
+    'must be an origin such as https://app.example, without a path, or *',
+  )
+
 export const modelSourceSchema = z.strictObject({
   dir: z.string().min(1).describe('A model folder or a run folder.'),
   name: z.string().min(1).optional().describe('What requests call it. Default: the name of the folder.'),
@@ -34,7 +42,6 @@ const limitsSchema = z
     requestSeconds: seconds.default(120).describe('Until the whole request has come.'),
     idleSeconds: seconds.default(72).describe('An open connection without a request.'),
     sendSeconds: seconds.default(60).describe('A client that does not read what it asked for.'),
-    sendBufferBytes: bytes.default(1 << 20).describe('Kept for a client that reads slowly.'),
   })
   .describe('What a client may cost.')
 
@@ -54,7 +61,7 @@ export const serveConfigSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe('Host names besides localhost that are answered on loopback without a key.'),
-  corsOrigins: z.array(z.string()).default([]).describe('Origins whose pages may call the API; "*" for all.'),
+  corsOrigins: z.array(origin).default([]).describe('Origins whose pages may call the API; "*" for all.'),
   requestsPerMinute: z.int().min(1).optional().describe('Of each key that has no limit of its own.'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   logPrompts: z.boolean().default(false).describe('Write prompts and answers into the log.'),

@@ -6,7 +6,7 @@ import type { Engine } from '../infer/engine/types.js'
 import type { Citation, KeyLimits, Scope, Store } from '../store/index.js'
 import type { ChatMessage } from '../text/index.js'
 import type { ServeConfig } from './config.js'
-import { fromZodError } from './errors.js'
+import { type AskedFields, fromZodError } from './errors.js'
 import { Meter } from './limits.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import type { RunManager } from './runs/index.js'
@@ -118,6 +118,8 @@ export interface ServeEnv {
     caller: Caller
     /** Filled in by routes, for the line in the log and the metrics. */
     facts: RequestFacts
+    /** Set by routes that do not read `messages` and `response_format`, for the `param` of errors. */
+    asked?: AskedFields
   }
 }
 

@@ -89,6 +89,13 @@ describe('openapi.json', () => {
     }
   })
 
+  it('has a name for each schema, and each name once', async () => {
+    const { description } = await describeApi()
+    const { schemas } = description.components as { schemas: Record<string, { properties: object }> }
+    expect(schemas.Usage!.properties).toHaveProperty('prompt_tokens')
+    expect(schemas.UsageSum!.properties).toHaveProperty('group')
+  })
+
   it('has every endpoint of OpenAI’s and the schemes of keys', async () => {
     const { description } = await describeApi()
     expect(Object.keys(description.paths)).toEqual(

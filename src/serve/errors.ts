@@ -92,18 +92,28 @@ function typeOf(status: number): ApiErrorType {
   return status >= 500 ? 'api_error' : 'invalid_request_error'
 }
 
+/** What the request calls the parts that errors from below are about. */
+export interface AskedFields {
+  /** Default: `messages`. */
+  readonly prompt?: string
+  /** Default: `response_format`. */
+  readonly schema?: string
+}
+
 interface Meaning {
   readonly status: ContentfulStatusCode
   readonly code?: string
+  /** A field that every request calls so, or one of AskedFields. */
   readonly param?: string
+  readonly about?: keyof AskedFields
   readonly headers?: Readonly<Record<string, string>>
 }
 
 /** What errors from below mean to a client. Exact codes first, then what stands before the slash. */
 const meanings: Readonly<Record<string, Meaning>> = {
-  'infer/context': { status: 400, code: 'context_length_exceeded', param: 'messages' },
-  'infer/prompt': { status: 400, code: 'invalid_prompt', param: 'messages' },
-  'infer/schema': { status: 400, code: 'invalid_schema', param: 'response_format' },
+  'infer/context': { status: 400, code: 'context_length_exceeded', about: 'prompt' },
+  'infer/prompt': { status: 400, code: 'invalid_prompt', about: 'prompt' },
+  'infer/schema': { status: 400, code: 'invalid_schema', about: 'schema' },
   'infer/options': { status: 400, code: 'invalid_value' },
   'infer/tokenizer': { status: 400, code: 'invalid_value' },
   'infer/model-not-found': { status: 404, code: 'model_not_found', param: 'model' },
@@ -119,16 +129,20 @@ const meanings: Readonly<Record<string, Meaning>> = {
   'store/busy': { status: 503, code: 'busy', headers: { 'retry-after': '1' } },
   'store/unavailable': { status: 503, code: 'database_unavailable', headers: { 'retry-after': '5' } },
   'storage-full': { status: 507, code: 'disk_full' },
-  chat_message: { status: 400, code: 'invalid_messages', param: 'messages' },
-  chat_template: { status: 400, code: 'invalid_messages', param: 'messages' },
+  chat_message: { status: 400, code: 'invalid_messages', about: 'prompt' },
+  chat_template: { status: 400, code: 'invalid_messages', about: 'prompt' },
 }
 
 /** What a client is told of an error, whatever it was. An unforeseen one says nothing of the inside; the log has it. */
-export function toApiError(error: unknown): ApiError {
+export function toApiError(error: unknown, asked: AskedFields = {}): ApiError {
   if (error instanceof ApiError) return error
   if (error instanceof AthanorError) {
     const meaning = meanings[error.code]
-    if (meaning) return new ApiError(meaning.status, error.message, { ...meaning, cause: error })
+    if (meaning) {
+      const fields = { prompt: 'messages', schema: 'response_format', ...asked }
+      const param = meaning.about === undefined ? meaning.param : fields[meaning.about]
+      return new ApiError(meaning.status, error.message, { ...meaning, param, cause: error })
+    }
   }
   return new ApiError(500, 'the server failed to answer; its log says why, under this request’s id', {
     code: 'internal_error',

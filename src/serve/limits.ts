@@ -14,6 +14,12 @@ const DAY = 86_400_000
 /** Buckets kept; a full one says as much as none. */
 const MAX_BUCKETS = 10_000
 
+/** What a caller with limits is told. */
+export const RATE_LIMIT_HEADERS = ['requests', 'tokens'].flatMap((kind) => [
+  `x-ratelimit-limit-${kind}`,
+  `x-ratelimit-remaining-${kind}`,
+])
+
 export interface Used {
   readonly model: string
   readonly modelVersion: string

@@ -1,21 +1,8 @@
-/** Small parts that the routes of the studio share. */
-import type { z } from '@hono/zod-openapi'
+/** What handlers of the studio's routes share. */
 import type { Context } from 'hono'
 import type { ServeContext, ServeEnv } from '../context.js'
-import { ApiError, errorResponses } from '../errors.js'
+import { ApiError } from '../errors.js'
 import type { RunManager } from '../runs/index.js'
-
-/** `responses` of a route that answers in JSON. */
-export const answers = <S extends z.ZodType>(schema: S, description: string) => ({
-  200: { description, content: { 'application/json': { schema } } },
-  ...errorResponses,
-})
-
-/** `request.body` of a route that reads JSON. */
-export const reads = <S extends z.ZodType>(schema: S) => ({
-  required: true,
-  content: { 'application/json': { schema } },
-})
 
 /** @throws ApiError 503 on a server that runs no training */
 export function runsOf({ runs }: Pick<ServeContext, 'runs'>): RunManager {

@@ -2,7 +2,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
-import { answers } from './answers.js'
+import { answers } from '../routes.js'
 import { nameSchema, pageOf, pageQuery } from './record-schemas.js'
 
 const route = createRoute({

@@ -19,7 +19,8 @@ import {
   readDocument,
   settingsOf,
 } from '../grounding/index.js'
-import { answers, audit, reads } from './answers.js'
+import { answers, reads } from '../routes.js'
+import { audit } from './answers.js'
 
 /** Of one collection. */
 const MAX_DOCUMENTS = 2_000

@@ -7,7 +7,7 @@ import { badRequest } from '../errors.js'
 import { messageSchema } from '../openai/chat-schemas.js'
 import { clientController } from '../openai/generation.js'
 import { messagesOf } from '../openai/requests.js'
-import { answers, reads } from './answers.js'
+import { answers, reads } from '../routes.js'
 import { answersOf, candidateFields, candidatesOf } from './candidates.js'
 import { accessOf, idSchema, labelerSchema, reasonSchema, rubricSchema } from './record-schemas.js'
 

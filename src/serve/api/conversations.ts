@@ -2,7 +2,8 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
-import { answers, audit, reads } from './answers.js'
+import { answers, reads } from '../routes.js'
+import { audit } from './answers.js'
 import {
   accessOf,
   accessTo,

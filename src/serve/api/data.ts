@@ -7,8 +7,9 @@ import type { Feedback, Store } from '../../store/index.js'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
 import { badRequest, notFound } from '../errors.js'
+import { answers } from '../routes.js'
 import type { Workspace } from '../runs/index.js'
-import { answers, runsOf } from './answers.js'
+import { runsOf } from './answers.js'
 import { idOfPath, listDataSets, pathOfId, readDataSet, readSamples } from './data-sets.js'
 
 const volume = z.object({ documents: z.number(), characters: z.number(), bytes: z.number() })

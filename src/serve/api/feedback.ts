@@ -5,7 +5,7 @@ import type { ChatMessage } from '../../text/index.js'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
 import { badRequest } from '../errors.js'
-import { answers, reads } from './answers.js'
+import { answers, reads } from '../routes.js'
 import {
   accessOf,
   accessTo,

@@ -4,7 +4,8 @@ import { type ApiKey, keyState, SCOPES } from '../../store/index.js'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
 import { badRequest } from '../errors.js'
-import { answers, audit, reads } from './answers.js'
+import { answers, reads } from '../routes.js'
+import { audit } from './answers.js'
 import { idSchema, nameSchema } from './record-schemas.js'
 
 const tags = ['Keys and usage']

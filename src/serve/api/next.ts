@@ -4,8 +4,9 @@ import type { Feedback, Round } from '../../store/index.js'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
 import { ApiError, badRequest } from '../errors.js'
+import { answers, reads } from '../routes.js'
 import { type Job, plainName } from '../runs/index.js'
-import { answers, audit, reads, runsOf } from './answers.js'
+import { audit, runsOf } from './answers.js'
 
 /** What a round wants at least, as long as nobody asks for less; the round itself counts exactly, after cleaning. */
 const NEEDED = { comparisons: 60, people: 3, questions: 50 } as const

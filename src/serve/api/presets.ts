@@ -5,7 +5,8 @@ import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
 import { ApiError, badRequest } from '../errors.js'
 import { BUILT_IN, findPreset, listPresets, MESSAGE, type NamedPreset, placesOf } from '../presets/index.js'
-import { answers, audit, reads } from './answers.js'
+import { answers, reads } from '../routes.js'
+import { audit } from './answers.js'
 
 const name = z
   .string()

@@ -8,9 +8,10 @@ import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
 import { badRequest, errorResponses, notFound } from '../errors.js'
 import { eventStream } from '../http/sse.js'
+import { answers, reads } from '../routes.js'
 import { findStage, type Run, type RunManager } from '../runs/index.js'
 import { stageJob } from '../runs/job.js'
-import { answers, audit, reads, runsOf } from './answers.js'
+import { audit, runsOf } from './answers.js'
 
 const states = [
   'queued',

@@ -2,8 +2,9 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
+import { answers } from '../routes.js'
 import { describeStage, stages } from '../runs/index.js'
-import { answers, runsOf } from './answers.js'
+import { runsOf } from './answers.js'
 
 const stageSchema = z
   .object({

@@ -4,7 +4,8 @@ import { EXPORTED_TABLES } from '../../store/index.js'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
 import { badRequest, errorResponses } from '../errors.js'
-import { answers, audit } from './answers.js'
+import { answers } from '../routes.js'
+import { audit } from './answers.js'
 import { timeSchema } from './record-schemas.js'
 
 const tags = ['Data of people']

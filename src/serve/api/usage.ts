@@ -1,7 +1,7 @@
 /** What was used, by day, key, model or user. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
-import { answers } from './answers.js'
+import { answers } from '../routes.js'
 import { accessTo, idSchema, nameSchema } from './record-schemas.js'
 
 const day = z.iso.date().optional()
@@ -33,7 +33,7 @@ const route = createRoute({
             cachedTokens: z.int(),
             completionTokens: z.int(),
           })
-          .openapi('Usage'),
+          .openapi('UsageSum'),
       ),
     }),
     'Sums.',

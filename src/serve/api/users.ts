@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { checkScope, requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
-import { answers } from './answers.js'
+import { answers } from '../routes.js'
 import { nameSchema } from './record-schemas.js'
 
 const tags = ['Data of people']

@@ -23,11 +23,10 @@ export function readBody(limits: Limits): MiddlewareHandler<ServeEnv> {
       req.json = async () => value as never
       req.text = async () => text
     } else if (type === 'multipart/form-data' || type === 'application/octet-stream') {
-      if (!(length <= limits.uploadBytes)) throw tooLarge(length, limits.uploadBytes)
+      if (Number.isNaN(length)) throw lengthRequired()
+      if (length > limits.uploadBytes) throw tooLarge(length, limits.uploadBytes)
     } else if (length > 0 || chunked) {
-      throw new ApiError(415, `the body must be JSON with the header Content-Type: application/json`, {
-        code: 'unsupported_media_type',
-      })
+      throw wrongMediaType()
     }
     await next()
   }
@@ -68,6 +67,18 @@ const tooLarge = (length: number, limit: number) =>
     `the body of the request ${Number.isNaN(length) ? 'is larger' : `has ${length} bytes, more`} than the ${limit} that are allowed`,
     { code: 'request_too_large', headers: { connection: 'close' } },
   )
+
+const lengthRequired = () =>
+  new ApiError(411, 'a request with a file must tell its length in the header Content-Length', {
+    code: 'length_required',
+    headers: { connection: 'close' },
+  })
+
+/** For routes that read JSON, and nothing else. */
+export const wrongMediaType = () =>
+  new ApiError(415, 'the body must be JSON with the header Content-Type: application/json', {
+    code: 'unsupported_media_type',
+  })
 
 /** @throws ApiError 400 for what is not JSON, or too deep */
 export function parseJson(text: string, maxDepth: number): unknown {

@@ -8,6 +8,7 @@ import { isLoopback } from '../auth.js'
 import type { ServeConfig } from '../config.js'
 import type { ServeEnv } from '../context.js'
 import { ApiError } from '../errors.js'
+import { RATE_LIMIT_HEADERS } from '../limits.js'
 
 type GuardConfig = Pick<ServeConfig, 'host' | 'allowedHosts' | 'corsOrigins' | 'publicUrl'>
 
@@ -55,7 +56,7 @@ export function corsFor({ corsOrigins }: GuardConfig): MiddlewareHandler<ServeEn
   return cors({
     origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
     allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposeHeaders: ['x-request-id', 'x-conversation-id', 'x-parent-id', 'retry-after'],
+    exposeHeaders: ['x-request-id', 'x-conversation-id', 'x-parent-id', 'retry-after', ...RATE_LIMIT_HEADERS],
     maxAge: 600,
   })
 }

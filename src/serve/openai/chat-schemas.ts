@@ -10,11 +10,14 @@ import {
 } from './common-schemas.js'
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
-const content = z
-  .union([z.string(), z.array(textPart).min(1).max(1024)], {
-    error: 'must be a text, or parts of the type "text": models here read nothing else',
-  })
-  .openapi({ description: 'Text, never parsed: what looks like a special token is letters.' })
+const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() })
+const contentOf = <Part extends z.ZodType>(part: Part) =>
+  z
+    .union([z.string(), z.array(part).min(1).max(1024)], {
+      error: 'must be a text, or parts of the type "text": models here read nothing else',
+    })
+    .openapi({ description: 'Text, never parsed: what looks like a special token is letters.' })
+const content = contentOf(textPart)
 const name = z.string().max(256).nullish()
 
 export const toolCallSchema = z
@@ -34,7 +37,7 @@ export const messageSchema = z
       z.object({ role: z.literal('user'), content, name }),
       z.object({
         role: z.literal('assistant'),
-        content: content.nullish(),
+        content: contentOf(z.union([textPart, refusalPart])).nullish(),
         name,
         refusal: z.string().nullish(),
         reasoning_content: z.string().nullish(),

@@ -112,6 +112,33 @@ describe('a chat request', () => {
     expect(server.engine.requests[0]).not.toHaveProperty('temperature')
   })
 
+  it('takes what OpenAI’s own API takes at the edges', async () => {
+    for (const more of [
+      { top_p: 0 },
+      { top_k: -1 },
+      { seed: -7 },
+      { stop: [] },
+      { logit_bias: {} },
+      { tools: [], tool_choice: 'auto' },
+      { stream_options: null, response_format: { type: 'text' } },
+      { response_format: { type: 'json_schema', json_schema: { name: 'x', schema: {}, strict: null } } },
+    ])
+      expect((await ask(more)).status, JSON.stringify(more)).toBe(200)
+    expect(server.engine.requests.slice(0, 3)).toMatchObject([{ topP: 0 }, {}, { seed: -7 }])
+    expect(server.engine.requests[1]).not.toHaveProperty('topK')
+  })
+
+  it('reads refusals in what the assistant said before', async () => {
+    const refusal = [
+      { type: 'text', text: 'Well. ' },
+      { type: 'refusal', refusal: 'I cannot.' },
+    ]
+    await ask({ messages: [...messages, { role: 'assistant', content: refusal }, ...messages] })
+    expect(server.engine.requests[0]!.prompt).toMatchObject({
+      messages: [{}, { role: 'assistant', content: 'Well. I cannot.' }, {}],
+    })
+  })
+
   it('gives n answers whose seeds differ, and counts the prompt once', async () => {
     const response = (await (await ask({ n: 3, seed: 10 })).json()) as { choices: object[]; usage: object }
     expect(response.choices.map((choice) => (choice as { index: number }).index)).toEqual([0, 1, 2])
@@ -132,6 +159,20 @@ describe('a chat request', () => {
       },
       finish_reason: 'tool_calls',
     })
+  })
+
+  it('calls one tool at most where calls in parallel are not wanted', async () => {
+    const twice = { tools: [tool], messages: [{ role: 'user', content: 'the weather, twice' }] }
+    const callsOf = async (more: object) => {
+      const { choices } = (await (await ask({ ...twice, ...more })).json()) as {
+        choices: { message: { tool_calls: object[] } }[]
+      }
+      return choices[0]!.message.tool_calls.length
+    }
+    expect(await callsOf({})).toBe(2)
+    expect(await callsOf({ parallel_tool_calls: false })).toBe(1)
+    expect(server.engine.requests[0]).not.toHaveProperty('parallelToolCalls')
+    expect(server.engine.requests[1]).toHaveProperty('parallelToolCalls', false)
   })
 
   it('gives log-probabilities', async () => {
@@ -236,6 +277,7 @@ describe('what is wrong with a request', () => {
     [{ top_logprobs: 2 }, 400, 'top_logprobs', /needs logprobs/],
     [{ max_token: 2 }, 400, null, /max_token/],
     [{ n: 17 }, 400, 'n', /at most 16/],
+    [{ seed: Number.MAX_SAFE_INTEGER, n: 2 }, 400, 'seed', /too big/i],
     [{ logit_bias: { a: 1 } }, 400, 'logit_bias.a', /id of a token/],
     [{ tool_choice: 'required' }, 400, 'tool_choice', /no tools/],
     [{ functions: [] }, 400, 'functions', /give tools/],
@@ -248,6 +290,17 @@ describe('what is wrong with a request', () => {
       type: status === 404 ? 'not_found_error' : 'invalid_request_error',
       message: expect.stringMatching(message) as string,
     })
+  })
+
+  it('is told of the engine, by the name of the field that has the schema', async () => {
+    const schema = { type: 'json_schema', json_schema: { name: 'x', schema: {} } }
+    for (const [more, param] of [
+      [{ response_format: schema }, 'response_format'],
+      [{ tools: [tool] }, 'tools'],
+    ] as const) {
+      server.engine.failure = { code: 'infer/schema', message: 'has "not"' }
+      expect(await problem(await ask(more))).toMatchObject({ status: 400, code: 'invalid_schema', param })
+    }
   })
 
   it('is told of the engine: a full queue is for later', async () => {

@@ -5,12 +5,13 @@ import { newId } from '../../store/index.js'
 import type { ChatMessage } from '../../text/index.js'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
-import { badRequest, errorResponses } from '../errors.js'
+import { badRequest } from '../errors.js'
 import { resolveModel } from '../live-models.js'
+import { reads, streams } from '../routes.js'
 import { type ChatTurn, chatAnswer, chatEvents } from './chat-answer.js'
 import { type ChatRequest, chatChunkSchema, chatRequestSchema, chatResponseSchema } from './chat-schemas.js'
-import { clientController, generate } from './generation.js'
-import { chatSamplingOf, messagesOf, type Sampling, toolsOf } from './requests.js'
+import { admit, clientController, generate } from './generation.js'
+import { chatSamplingOf, messagesOf, type Sampling, seedOf, toolsOf } from './requests.js'
 import { beginSaving } from './saving.js'
 import { streamed } from './streamed.js'
 
@@ -19,19 +20,8 @@ const route = createRoute({
   path: '/v1/chat/completions',
   tags: ['OpenAI'],
   summary: 'Answer a conversation',
-  request: {
-    body: { required: true, content: { 'application/json': { schema: chatRequestSchema } } },
-  },
-  responses: {
-    200: {
-      description: 'The answer; with stream: true as events, the last of which is [DONE].',
-      content: {
-        'application/json': { schema: chatResponseSchema },
-        'text/event-stream': { schema: chatChunkSchema },
-      },
-    },
-    ...errorResponses,
-  },
+  request: { body: reads(chatRequestSchema) },
+  responses: streams(chatResponseSchema, chatChunkSchema, 'The answer'),
 })
 
 export function chatRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
@@ -39,8 +29,8 @@ export function chatRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
   router.use('/v1/chat/*', requireScope('chat'))
   return router.openapi(route, async (c) => {
     const body = c.req.valid('json')
-    for (const [name, value] of Object.entries(await context.meter.admit(c.get('caller'))))
-      c.header(name, value)
+    await admit(context, c)
+    c.set('asked', { schema: body.response_format?.type === 'json_schema' ? 'response_format' : 'tools' })
     const controller = clientController(c)
     const turn = await prepare(context, c, body, controller.signal)
     if (context.config.logPrompts) c.get('log').info({ messages: turn.messages }, 'prompt')
@@ -96,8 +86,7 @@ async function prepare(
   const n = body.n ?? 1
   const requests = Array.from({ length: n }, (_, index) => ({
     ...sampling,
-    // The same request gives the same n answers, which differ.
-    ...(sampling.seed === undefined ? {} : { seed: sampling.seed + index }),
+    ...seedOf(sampling, index),
     model: model.id,
     prompt: { messages: grounded.messages, ...(tools === undefined ? {} : { tools }) },
     fairKey: caller.key ?? caller.user,

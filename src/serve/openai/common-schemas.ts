@@ -9,6 +9,8 @@ export const modelName = z
 
 const stopString = z.string().min(1).max(1024)
 
+const MAX_N = 128
+
 /** Fields of chat and completion requests. Null is as good as leaving a field out, as OpenAI has it. */
 export const samplingFields = {
   model: modelName,
@@ -16,15 +18,15 @@ export const samplingFields = {
   stream_options: z
     .object({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() })
     .nullish(),
-  n: z.int().min(1).max(128).nullish().openapi({ description: 'Answers. Default 1.' }),
+  n: z.int().min(1).max(MAX_N).nullish().openapi({ description: 'Answers. Default 1.' }),
   temperature: z
     .number()
     .min(0)
     .max(2)
     .nullish()
     .openapi({ description: '0 always takes the likeliest token. Default 1.' }),
-  top_p: z.number().gt(0).max(1).nullish(),
-  top_k: z.int().min(0).nullish().openapi({ description: 'Among the k likeliest tokens. 0: all.' }),
+  top_p: z.number().min(0).max(1).nullish(),
+  top_k: z.int().min(-1).nullish().openapi({ description: 'Among the k likeliest tokens. 0 or -1: all.' }),
   min_p: z.number().min(0).max(1).nullish(),
   repetition_penalty: z.number().gt(0).max(10).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
@@ -35,6 +37,8 @@ export const samplingFields = {
     .openapi({ description: 'Added to the logits of tokens, by id.' }),
   seed: z
     .int()
+    // n answers have the seeds from here on.
+    .max(Number.MAX_SAFE_INTEGER - MAX_N)
     .nullish()
     .openapi({ description: 'The same seed gives the same answer, whatever else is in the batch.' }),
   stop: z.union([stopString, z.array(stopString).max(128)]).nullish(),

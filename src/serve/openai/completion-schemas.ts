@@ -19,13 +19,14 @@ export const completionRequestSchema = z
         error: 'must be a text, token ids, or a list of one of them',
       })
       .openapi({ description: 'Text or token ids to go on with, or a list of them.' }),
-    max_tokens: z.int().min(0).nullish().openapi({ description: 'Default 16.' }),
-    logprobs: z
+    max_tokens: z
       .int()
-      .min(0)
-      .max(20)
+      .min(1, 'must be 1 or more: without a new token there is no answer')
       .nullish()
-      .openapi({ description: 'Log-probabilities of the tokens and of so many alternatives.' }),
+      .openapi({ description: 'Default 16.' }),
+    logprobs: z.int().min(0).max(20).nullish().openapi({
+      description: 'Log-probabilities of the new tokens and of so many alternatives; not with echo.',
+    }),
     echo: z.boolean().nullish().openapi({ description: 'Begin the answer with the prompt.' }),
     best_of: z.int().min(1).nullish(),
     response_format: refused('the text of a completion is free; chat completions take a response_format'),

@@ -5,8 +5,9 @@ import type { Context } from 'hono'
 import type { GenerationEvent, GenerationRequest, RequestPrompt } from '../../infer/engine/types.js'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
-import { badRequest, errorResponses } from '../errors.js'
+import { badRequest } from '../errors.js'
 import { resolveModel } from '../live-models.js'
+import { reads, streams } from '../routes.js'
 import { Choice } from './choice.js'
 import type { Usage } from './common-schemas.js'
 import {
@@ -16,8 +17,8 @@ import {
   completionSchema,
 } from './completion-schemas.js'
 import { completionLogprobs, usageOf } from './fields.js'
-import { clientController, generate } from './generation.js'
-import { atMost, present, samplingOf } from './requests.js'
+import { admit, clientController, generate } from './generation.js'
+import { atMost, present, samplingOf, seedOf } from './requests.js'
 import { streamed } from './streamed.js'
 
 const route = createRoute({
@@ -25,19 +26,8 @@ const route = createRoute({
   path: '/v1/completions',
   tags: ['OpenAI'],
   summary: 'Go on with a text',
-  request: {
-    body: { required: true, content: { 'application/json': { schema: completionRequestSchema } } },
-  },
-  responses: {
-    200: {
-      description: 'The text; with stream: true as events, the last of which is [DONE].',
-      content: {
-        'application/json': { schema: completionSchema },
-        'text/event-stream': { schema: completionSchema },
-      },
-    },
-    ...errorResponses,
-  },
+  request: { body: reads(completionRequestSchema) },
+  responses: streams(completionSchema, completionSchema, 'The text'),
 })
 
 /** OpenAI's. */
@@ -48,8 +38,8 @@ export function completionRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
   router.use('/v1/completions', requireScope('chat'))
   return router.openapi(route, async (c) => {
     const body = c.req.valid('json')
-    for (const [name, value] of Object.entries(await context.meter.admit(c.get('caller'))))
-      c.header(name, value)
+    await admit(context, c)
+    c.set('asked', { prompt: 'prompt' })
     const controller = clientController(c)
     const job = await prepare(context, c, body, controller.signal)
     if (context.config.logPrompts) c.get('log').info({ prompt: body.prompt }, 'prompt')
@@ -82,6 +72,12 @@ async function prepare(
   const n = body.n ?? 1
   if (body.best_of != null && body.best_of !== n)
     throw badRequest('best_of must be n: all answers are returned', 'best_of')
+  // Passed over, it would let a client take the log-probabilities of the answer for those of its prompt.
+  if (body.echo === true && body.logprobs != null)
+    throw badRequest(
+      'the tokens of a prompt have no log-probabilities here: leave out echo for those of the answer, or logprobs',
+      'logprobs',
+    )
   const prompts = promptsOf(body.prompt)
   atMost(prompts.length, config.limits.prompts, 'prompts', 'prompt')
   atMost(prompts.length * n, config.limits.prompts, 'answers to all prompts', 'n')
@@ -90,8 +86,6 @@ async function prepare(
     ...present({ logprobs: body.logprobs, echo: body.echo }),
     maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
   }
-  if (sampling.maxTokens === 0 && body.echo !== true)
-    throw badRequest('max_tokens: 0 needs echo: true, or there is no answer', 'max_tokens')
   const model = await resolveModel(context, body.model, {
     kind: 'decoder',
     sticky: body.user ?? c.get('requestId'),
@@ -100,7 +94,7 @@ async function prepare(
   const requests = prompts.flatMap((prompt): GenerationRequest[] =>
     Array.from({ length: n }, (_, index) => ({
       ...sampling,
-      ...(sampling.seed === undefined ? {} : { seed: sampling.seed + index }),
+      ...seedOf(sampling, index),
       model: model.id,
       prompt,
       fairKey: caller.key ?? caller.user,

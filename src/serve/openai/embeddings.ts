@@ -2,10 +2,11 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
-import { badRequest, errorResponses } from '../errors.js'
+import { badRequest } from '../errors.js'
 import { resolveModel } from '../live-models.js'
+import { answers, reads } from '../routes.js'
 import { modelName } from './common-schemas.js'
-import { clientController } from './generation.js'
+import { admit, clientController } from './generation.js'
 import { atMost } from './requests.js'
 
 const ids = z.array(z.int().min(0)).min(1)
@@ -47,14 +48,8 @@ const route = createRoute({
   path: '/v1/embeddings',
   tags: ['OpenAI'],
   summary: 'Texts as vectors of length 1',
-  request: { body: { required: true, content: { 'application/json': { schema: requestSchema } } } },
-  responses: {
-    200: {
-      description: 'One vector for each text.',
-      content: { 'application/json': { schema: responseSchema } },
-    },
-    ...errorResponses,
-  },
+  request: { body: reads(requestSchema) },
+  responses: answers(responseSchema, 'One vector for each text.'),
 })
 
 export function embeddingRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
@@ -63,15 +58,13 @@ export function embeddingRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
   return router.openapi(route, async (c) => {
     const body = c.req.valid('json')
     const caller = c.get('caller')
-    for (const [name, value] of Object.entries(await context.meter.admit(caller))) c.header(name, value)
+    await admit(context, c)
+    c.set('asked', { prompt: 'input' })
     const inputs = inputsOf(body.input)
     atMost(inputs.length, context.config.limits.inputs, 'inputs', 'input')
     const model = await resolveModel(context, body.model, { kind: 'decoder', sticky: body.user ?? undefined })
     const { signal } = clientController(c)
     const { vectors, tokens } = await context.engine.embed({ model: model.id, inputs }, { signal })
-    const width = vectors[0]?.length ?? 0
-    if (body.dimensions != null && body.dimensions !== width)
-      throw badRequest(`vectors of this model have ${width} dimensions and cannot be cut`, 'dimensions')
     Object.assign(c.get('facts'), { model: `${model.name}@${model.version}`, promptTokens: tokens })
     context.metrics.tokens.inc({ model: model.name, kind: 'prompt' }, tokens)
     await context.meter.settle(caller, {
@@ -79,6 +72,10 @@ export function embeddingRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
       modelVersion: model.version,
       promptTokens: tokens,
     })
+    // Only the vectors tell how wide they are; what they cost has been counted.
+    const width = vectors[0]?.length ?? 0
+    if (body.dimensions != null && body.dimensions !== width)
+      throw badRequest(`vectors of this model have ${width} dimensions and cannot be cut`, 'dimensions')
     return c.json(
       {
         object: 'list' as const,

@@ -1,5 +1,6 @@
 /** The endpoints besides chat. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { AthanorError } from '../../errors.js'
 import { createHarness, eventsOf, type Harness } from '../testing/harness.js'
 
 let server: Harness
@@ -75,7 +76,8 @@ describe('/v1/completions', () => {
   it.each([
     [{ suffix: 'the end' }, 'suffix', /left to right/],
     [{ best_of: 3 }, 'best_of', /must be n/],
-    [{ max_tokens: 0 }, 'max_tokens', /needs echo/],
+    [{ max_tokens: 0 }, 'max_tokens', /1 or more/],
+    [{ echo: true, logprobs: 1 }, 'logprobs', /leave out echo/],
     [{ prompt: Array(65).fill('a') }, 'prompt', /at most 64/],
     [{ prompt: ['a', 1] }, 'prompt', /text, token ids/],
     [{ response_format: { type: 'json_object' } }, 'response_format', /chat completions/],
@@ -85,6 +87,13 @@ describe('/v1/completions', () => {
       param,
       message: expect.stringMatching(message) as string,
     })
+  })
+
+  it('names its own field where the engine refuses a prompt', async () => {
+    server.engine.failure = { code: 'infer/prompt', message: 'token 0 is 9' }
+    expect(await problem(await complete({}))).toMatchObject({ status: 400, param: 'prompt' })
+    server.engine.failure = { code: 'infer/context', message: 'too long' }
+    expect(await problem(await complete({ stream: true }))).toMatchObject({ status: 400, param: 'prompt' })
   })
 
   it('takes an empty suffix for none', async () => {
@@ -111,7 +120,11 @@ describe('/v1/embeddings', () => {
 
   it('gives the width it has, and no other', async () => {
     expect((await embed({ dimensions: 3 })).status).toBe(200)
+    const before = await server.store.usage.sum({ by: 'model' })
     expect(await problem(await embed({ dimensions: 2 }))).toMatchObject({ status: 400, param: 'dimensions' })
+    // The vectors were computed, and are paid for.
+    const after = await server.store.usage.sum({ by: 'model' })
+    expect(after[0]!.promptTokens).toBe(before[0]!.promptTokens + 2)
     expect(await problem(await embed({ input: '' }))).toMatchObject({ status: 400, param: 'input' })
     expect(await problem(await embed({ input: [] }))).toMatchObject({ status: 400, param: 'input' })
     expect(await problem(await embed({ model: 'judge' }))).toMatchObject({ status: 400, param: 'model' })
@@ -132,6 +145,24 @@ describe('/tokenize, /detokenize and /score', () => {
     })
     const both = server.post('/tokenize', { model: 'fake', messages, prompt: 'x' })
     expect(await problem(await both)).toMatchObject({ status: 400, param: 'prompt' })
+  })
+
+  it('say which field has an id that is no token', async () => {
+    server.engine.detokenize = async () => {
+      throw new AthanorError('tokenizer_unknown_id', '/models/fake/tokenizer.json: no token has the id 9')
+    }
+    const error = await problem(await server.post('/detokenize', { model: 'fake', tokens: [9] }))
+    expect(error).toMatchObject({ status: 400, param: 'tokens' })
+    expect(JSON.stringify(error)).not.toContain('/models')
+  })
+
+  it('ask once for each different token of a long text', async () => {
+    const detokenize = vi.spyOn(server.engine, 'detokenize')
+    const { token_strs } = await json(
+      await server.post('/tokenize', { model: 'fake', prompt: ' a b'.repeat(500), return_token_strs: true }),
+    )
+    expect((token_strs as string[]).join('')).toBe(' a b'.repeat(500))
+    expect(detokenize).toHaveBeenCalledTimes(2)
   })
 
   it('score answers with a reward model', async () => {
@@ -200,6 +231,26 @@ describe('a model whose files were changed under the server', () => {
   })
 })
 
+describe('a body of another kind', () => {
+  it('is refused with the kind that is wanted', async () => {
+    for (const type of ['application/octet-stream', 'multipart/form-data; boundary=x', 'text/plain']) {
+      const headers = { 'content-type': type, 'content-length': '2' }
+      const answer = await server.fetch('/v1/chat/completions', { method: 'POST', headers, body: 'xx' })
+      expect(await problem(answer)).toMatchObject({
+        status: 415,
+        code: 'unsupported_media_type',
+        message: expect.stringContaining('application/json') as string,
+      })
+    }
+  })
+
+  it('must tell its length where it is a file', async () => {
+    const headers = { 'content-type': 'application/octet-stream' }
+    const answer = await server.fetch('/api/import', { method: 'POST', headers, body: 'xx' })
+    expect(await problem(answer)).toMatchObject({ status: 411, code: 'length_required' })
+  })
+})
+
 describe('/health and /metrics', () => {
   it('tell when the server can answer', async () => {
     server.context.startup.state = 'loading'
@@ -218,6 +269,11 @@ describe('/health and /metrics', () => {
     expect(text).toContain('athanor_tokens_total{model="fake",kind="completion"} 3')
     expect(text).toContain(
       'athanor_http_requests_total{method="POST",route="/v1/chat/completions",status="200"} 1',
+    )
+    // A GET by its own route, though the studio's takes every path.
+    await server.fetch('/v1/models/fake')
+    expect(await (await server.fetch('/metrics')).text()).toContain(
+      'athanor_http_requests_total{method="GET",route="/v1/models/:id",status="200"} 1',
     )
     expect(text).toContain('athanor_engine_slots 16')
   })

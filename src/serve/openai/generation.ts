@@ -14,6 +14,11 @@ export class ClientLeft extends ApiError {
   }
 }
 
+/** Counts the request among those of its key, and says in headers what is left. @throws ApiError 429 */
+export async function admit({ meter }: ServeContext, c: Context<ServeEnv>): Promise<void> {
+  for (const [name, value] of Object.entries(await meter.admit(c.get('caller')))) c.header(name, value)
+}
+
 /** Aborted when the client closes the connection, or with it. */
 export function clientController(c: Context<ServeEnv>): AbortController {
   const controller = new AbortController()

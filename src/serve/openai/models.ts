@@ -2,8 +2,8 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
-import { errorResponses } from '../errors.js'
 import { resolveModel } from '../live-models.js'
+import { answers } from '../routes.js'
 
 const modelSchema = z
   .object({
@@ -24,17 +24,10 @@ const listRoute = createRoute({
   path: '/v1/models',
   tags: ['OpenAI'],
   summary: 'The models that can be asked',
-  responses: {
-    200: {
-      description: 'All of them.',
-      content: {
-        'application/json': {
-          schema: z.object({ object: z.literal('list'), data: z.array(modelSchema) }).openapi('Models'),
-        },
-      },
-    },
-    ...errorResponses,
-  },
+  responses: answers(
+    z.object({ object: z.literal('list'), data: z.array(modelSchema) }).openapi('Models'),
+    'All of them.',
+  ),
 })
 
 const getRoute = createRoute({
@@ -43,10 +36,7 @@ const getRoute = createRoute({
   tags: ['OpenAI'],
   summary: 'One model',
   request: { params: z.object({ id: z.string().min(1).max(256) }) },
-  responses: {
-    200: { description: 'The model.', content: { 'application/json': { schema: modelSchema } } },
-    ...errorResponses,
-  },
+  responses: answers(modelSchema, 'The model.'),
 })
 
 export function modelRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {

@@ -26,7 +26,7 @@ export function samplingOf(request: ChatRequest | CompletionRequest, limits: Lim
   return present({
     temperature: request.temperature,
     topP: request.top_p,
-    topK: request.top_k === 0 ? undefined : request.top_k,
+    topK: request.top_k != null && request.top_k > 0 ? request.top_k : undefined,
     minP: request.min_p,
     repetitionPenalty: request.repetition_penalty,
     presencePenalty: request.presence_penalty,
@@ -37,6 +37,10 @@ export function samplingOf(request: ChatRequest | CompletionRequest, limits: Lim
     overflow: request.overflow,
   }) as Sampling
 }
+
+/** The seed of one of `n` answers: the same request gives the same answers, which differ. */
+export const seedOf = ({ seed }: Sampling, index: number): Pick<Sampling, 'seed'> =>
+  seed === undefined ? {} : { seed: seed + index }
 
 /** What only chat requests say: how long, in which form, with which tools. */
 export function chatSamplingOf(request: ChatRequest, limits: Limits): Sampling {
@@ -49,6 +53,7 @@ export function chatSamplingOf(request: ChatRequest, limits: Limits): Sampling {
       logprobs: request.logprobs ? (request.top_logprobs ?? 0) : undefined,
       format: formatOf(request, limits),
       toolChoice: toolChoiceOf(request),
+      parallelToolCalls: request.parallel_tool_calls,
     }),
   }
 }
@@ -75,7 +80,7 @@ function toolChoiceOf({ tools, tool_choice: choice }: ChatRequest): ToolChoice |
   return { name }
 }
 
-export function toolsOf({ tools }: ChatRequest, limits: Limits): ChatTool[] | undefined {
+export function toolsOf({ tools }: Pick<ChatRequest, 'tools'>, limits: Limits): ChatTool[] | undefined {
   if (tools == null || tools.length === 0) return undefined
   atMost(tools.length, limits.tools, 'tools', 'tools')
   const names = new Set<string>()
@@ -113,10 +118,12 @@ function messageOf(message: ApiMessage, where: string): ChatMessage {
   }
 }
 
-type Content = Extract<ApiMessage, { role: 'user' }>['content']
+type Content = NonNullable<ApiMessage['content']>
 
 const textOf = (content: Content): string =>
-  typeof content === 'string' ? content : content.map(({ text }) => text).join('')
+  typeof content === 'string'
+    ? content
+    : content.map((part) => (part.type === 'text' ? part.text : part.refusal)).join('')
 
 function toolCallOf({ id, function: call }: z.infer<typeof toolCallSchema>, where: string): ToolCall {
   let value: unknown

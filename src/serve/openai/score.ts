@@ -2,11 +2,12 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { requireScope } from '../auth.js'
 import { createRouter, type ServeContext, type ServeEnv } from '../context.js'
-import { badRequest, errorResponses } from '../errors.js'
+import { badRequest } from '../errors.js'
 import { resolveModel } from '../live-models.js'
+import { answers, reads } from '../routes.js'
 import { messageSchema } from './chat-schemas.js'
 import { modelName } from './common-schemas.js'
-import { clientController } from './generation.js'
+import { admit, clientController } from './generation.js'
 import { atMost, messagesOf } from './requests.js'
 
 const dialogue = z.array(messageSchema).min(1)
@@ -33,14 +34,8 @@ const route = createRoute({
   path: '/score',
   tags: ['Models'],
   summary: 'Score answers with a reward model',
-  request: { body: { required: true, content: { 'application/json': { schema: requestSchema } } } },
-  responses: {
-    200: {
-      description: 'One score for each conversation; higher is better.',
-      content: { 'application/json': { schema: responseSchema } },
-    },
-    ...errorResponses,
-  },
+  request: { body: reads(requestSchema) },
+  responses: answers(responseSchema, 'One score for each conversation; higher is better.'),
 })
 
 export function scoreRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
@@ -52,7 +47,8 @@ export function scoreRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
     if ((messages == null) === (dialogues == null))
       throw badRequest('give messages or dialogues, one of them', 'messages')
     const caller = c.get('caller')
-    await context.meter.admit(caller)
+    await admit(context, c)
+    if (dialogues != null) c.set('asked', { prompt: 'dialogues' })
     const asked = dialogues ?? [messages!]
     atMost(asked.length, config.limits.inputs, 'dialogues', 'dialogues')
     const model = await resolveModel(context, name, { kind: 'reward' })

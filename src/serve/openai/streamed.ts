@@ -34,7 +34,7 @@ function lines(c: Context<ServeEnv>, events: AsyncIterator<unknown>): AsyncItera
         return { done: false, value: '[DONE]' }
       } catch (error) {
         ended = true
-        const known = toApiError(error)
+        const known = toApiError(error, c.get('asked'))
         if (!(known instanceof ClientLeft)) c.get('log').error({ err: error }, 'the stream broke off')
         return { done: false, value: JSON.stringify(known) }
       }

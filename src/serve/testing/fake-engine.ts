@@ -168,8 +168,10 @@ async function* answer(
       typeof toolChoice === 'object'
         ? toolChoice.name
         : (tools[0] as { function: { name: string } }).function.name
-    const piece = { type: 'toolCall', index: 0, id: 'call_1', name } as const
-    for (const text of ['', '{"city"', ':"Lima"}']) yield { ...piece, arguments: text }
+    for (const index of asked.includes('twice') ? [0, 1] : [0]) {
+      const piece = { type: 'toolCall', index, id: `call_${index + 1}`, name } as const
+      for (const text of ['', '{"city"', ':"Lima"}']) yield { ...piece, arguments: text }
+    }
     return yield { type: 'end', reason: 'toolCalls', usage: usage(5) }
   }
   const said =
