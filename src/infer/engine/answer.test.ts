@@ -103,6 +103,11 @@ describe('an answer', () => {
     expect(plain[0]).toMatchObject({ token: 'a', top: [{ token: 'a' }, {}] })
     expect(plain[0]!.logprob).toBeCloseTo(0, 6)
     expect(plain[0]!.top[1]!.logprob).toBeCloseTo(-200, 3)
+    const ended = tokens(told([END, ...ids('a')], { stopAtEos: false, maxTokens: 2, logprobs: 0 }))
+    expect(ended.map(({ token, bytes }) => [token, bytes])).toEqual([
+      ['<|endoftext|>', []],
+      ['a', [97]],
+    ])
     const stopped = tokens(told(ids('one STOP'), { stop: ['STOP'], logprobs: 0 }))
     expect(stopped.map(({ token }) => token).join('')).toBe('one ')
     expect(stopped.every(({ top }) => top.length === 0)).toBe(true)

@@ -7,9 +7,9 @@ import { InferError } from '../errors.js'
 import { sample } from '../sampler.js'
 import { createStopText, type StopText } from '../stop-text.js'
 import type { Task } from './batch.js'
-import { adjustLogits, type LogitRules, tokenLogprob } from './logits.js'
+import { adjustLogits, type LogitRules, spelling, tokenLogprob } from './logits.js'
 import type { CheckedRequest } from './request.js'
-import type { FinishReason, GenerationEvent, TokenLogprob } from './types.js'
+import type { FinishReason, GenerationEvent, PromptLogprob, TokenLogprob } from './types.js'
 
 export interface AnswerParts {
   readonly request: CheckedRequest
@@ -39,6 +39,7 @@ export class Answer implements Task {
   readonly tokens: number[]
   readonly fairKey: string
   readonly exact: boolean
+  readonly onPrompt: Task['onPrompt']
   readonly #parts: AnswerParts
   readonly #rules: LogitRules
   readonly #counts = new Map<number, number>()
@@ -67,6 +68,7 @@ export class Answer implements Task {
       frequencyPenalty: request.frequencyPenalty,
       bias: Object.entries(request.logitBias ?? {}).map(([id, value]) => [Number(id), value] as const),
     }
+    this.onPrompt = this.#promptReader()
     this.#maxTokens = Math.min(request.maxTokens ?? capacity, capacity - promptTokens.length + 1)
     this.#decoder = tokenizer && createDecoder(tokenizer, { continuation: !parts.onlyStart })
     this.#stop = createStopText(request.stop)
@@ -78,12 +80,38 @@ export class Answer implements Task {
     const { promptTokens, request, tokenizer, emit } = this.#parts
     this.#cached = cachedTokens
     emit({ type: 'start', promptTokens: promptTokens.length, cachedTokens })
-    if (!request.echo || !tokenizer) return
+    if (!request.echo || !tokenizer || this.onPrompt) return
     emit({ type: 'text', text: tokenizer.decode(promptTokens, { skipSpecial: true }) })
+  }
+
+  /** Gathers the log-probabilities of the prompt while it is read, where they are asked for. */
+  #promptReader(): Task['onPrompt'] {
+    const { promptTokens, request, tokenizer, emit } = this.#parts
+    const { echo, logprobs: count } = request
+    if (!echo || count === undefined || !tokenizer) return undefined
+    const first = promptTokens[0]!
+    const found: PromptLogprob[] = [{ id: first, ...spelling(first, tokenizer), logprob: null, top: [] }]
+    return (from, logits) => {
+      logits.forEach((all, i) => {
+        const token = promptTokens[from + i + 1]
+        if (token === undefined) return
+        found.push(tokenLogprob(all.subarray(0, tokenizer.vocabSize), token, count, tokenizer))
+      })
+      if (from + logits.length < promptTokens.length) return
+      emit({
+        type: 'prompt',
+        text: tokenizer.decode(promptTokens, { skipSpecial: true }),
+        logprobs: found,
+      })
+    }
   }
 
   next(all: Float32Array): number | undefined {
     const { request, tokenizer, endIds, constraint, rng } = this.#parts
+    if (this.#maxTokens === 0) {
+      this.#reason = 'length'
+      return undefined
+    }
     // Rows that only fill the embedding up to a round size are no tokens.
     const logits = tokenizer ? all.subarray(0, tokenizer.vocabSize) : all
     const left = this.#maxTokens - this.#drawn

@@ -12,6 +12,8 @@ export interface Task {
   readonly exact: boolean
   /** The prompt is read to its end and that is all (embeddings): nothing is taken from the cache. */
   readonly onRead?: (sum: Float32Array) => void
+  /** Told the logits [V] after each token of the prompt, from position `from` on: nothing is taken from the cache. */
+  readonly onPrompt?: ((from: number, logits: readonly Float32Array[]) => void) | undefined
   onStart(cachedTokens: number): void
   /** Draws a token from the logits [V] after the last one; undefined when the text is complete. */
   next(logits: Float32Array): number | undefined
@@ -39,6 +41,8 @@ export interface BatchOptions {
 }
 
 const BLOCK_TOKENS = 16
+/** Logits of so many tokens and vocabulary entries are held at once. */
+const MOST_LOGITS = 2 ** 22
 
 export class Batch {
   readonly rows: Rows
@@ -150,16 +154,19 @@ export class Batch {
     if (!running.started) this.#start(running)
     const from = this.rows.length(row)
     const left = task.tokens.length - from
-    const count = left - most === 1 && this.#fills(task) ? most - 1 : Math.min(left, most)
+    const fewer = task.onPrompt ? Math.max(4, Math.floor(MOST_LOGITS / this.rows.vocabSize)) : most
+    const limit = Math.min(most, fewer)
+    const count = left - limit === 1 && this.#fills(task) ? limit - 1 : Math.min(left, limit)
     const piece = task.tokens.slice(from, from + count)
-    const { logits, sum } = await this.rows.read(row, piece)
+    const { logits, sum } = await this.rows.read(row, piece, task.onPrompt ? 'each' : 'last')
     // It may have been cancelled meanwhile.
     if (!isReading()) return piece.length
     if (running.exact === from) running.exact = from + piece.length
     task.onRead?.(sum)
+    task.onPrompt?.(from, logits)
     // At once, so that others with the same beginning need not wait for its end.
     if (!task.onRead) this.#remember(running)
-    if (from + piece.length === task.tokens.length) this.#draw(running, logits)
+    if (from + piece.length === task.tokens.length) this.#draw(running, logits.at(-1)!)
     return piece.length
   }
 
@@ -168,7 +175,7 @@ export class Batch {
     const { task, row } = running
     running.started = true
     const limit = task.tokens.length - (this.#fills(task) ? 2 : 1)
-    const blocks = task.onRead ? [] : this.#tree.match(task.tokens, limit, task.exact)
+    const blocks = task.onRead || task.onPrompt ? [] : this.#tree.match(task.tokens, limit, task.exact)
     for (const { data } of blocks) this.rows.copyIn(row, BLOCK_TOKENS, data)
     const inexact = blocks.findIndex(({ exact }) => !exact)
     running.exact = BLOCK_TOKENS * (inexact < 0 ? blocks.length : inexact)

@@ -234,7 +234,7 @@ export class EngineCore {
 
   #constraintFor(
     { vocabulary }: LoadedDecoder,
-    { format, toolChoice, prompt }: CheckedRequest,
+    { format, toolChoice, parallelToolCalls: parallel, prompt }: CheckedRequest,
   ): { constraint: Constraint | undefined; callsTools: boolean } {
     const tools = 'messages' in prompt ? (prompt.tools ?? []) : []
     const callsTools = tools.length > 0 && toolChoice !== 'none'
@@ -244,7 +244,9 @@ export class EngineCore {
     }
     const grammar = callsTools
       ? format.type === 'text' || toolChoice !== 'auto'
-        ? this.#grammar(['tools', tools, toolChoice], () => toolGrammar(tools, toolChoice))
+        ? this.#grammar(['tools', tools, toolChoice, parallel], () =>
+            toolGrammar(tools, toolChoice, { parallel }),
+          )
         : undefined
       : undefined
     const form =

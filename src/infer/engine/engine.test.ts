@@ -211,6 +211,48 @@ describe('an engine', () => {
     await expect(ask(engine, { toolChoice: 'required' })).rejects.toMatchObject({ code: 'infer/schema' })
   })
 
+  it('calls one tool only where no more are wanted', async () => {
+    const engine = await start({ models: [{ id: 'one', dir: at('wide') }] })
+    const tools = [
+      { type: 'function', function: { name: 'f', parameters: { type: 'object', properties: {} } } },
+    ]
+    const prompt = { messages: [{ role: 'user' as const, content: 'Hi' }], tools }
+    const required = { prompt, maxTokens: 200, toolChoice: 'required' as const, temperature: 100 }
+    const calls = async (parallelToolCalls: boolean, seed: number) => {
+      const { events } = await ask(engine, { ...required, parallelToolCalls, seed })
+      return new Set(events.flatMap((event) => (event.type === 'toolCall' ? [event.index] : []))).size
+    }
+    const seeds = [1, 2, 3, 4, 5, 6]
+    for (const seed of seeds) expect(await calls(false, seed)).toBe(1)
+    expect(Math.max(...(await Promise.all(seeds.map((seed) => calls(true, seed)))))).toBeGreaterThan(1)
+  })
+
+  it('tells the log-probabilities of a prompt, those that its tokens have when they are drawn', async () => {
+    const engine = await start({ prefillTokens: 7 })
+    const ids = await engine.tokenize({ model: 'one', text: 'Once upon a time' })
+    const request = { prompt: { ids }, echo: true, logprobs: 2, maxTokens: 0 }
+    const { events, end } = await ask(engine, request)
+    expect(end).toMatchObject({ reason: 'length', usage: { cachedTokens: 0, completionTokens: 0 } })
+    const told = events.flatMap((event) => (event.type === 'prompt' ? [event] : []))
+    expect(told.map(({ text }) => text)).toEqual(['Once upon a time'])
+    const [first, ...others] = told[0]!.logprobs
+    expect(first).toMatchObject({ id: ids[0], token: 'O', logprob: null, top: [] })
+    expect(others.map(({ id }) => id)).toEqual(ids.slice(1))
+    for (const [i, { id, logprob, top }] of others.entries()) {
+      // A bias does not change what is told, so each token can be made to follow its prefix.
+      const forced = { prompt: { ids: ids.slice(0, i + 1) }, logitBias: { [id]: 100 }, logprobs: 2 }
+      const drawn = await ask(engine, { ...forced, maxTokens: 1, temperature: 0 })
+      const [one] = drawn.events.flatMap((event) => (event.type === 'text' ? (event.logprobs ?? []) : []))
+      expect(one!.id).toBe(id)
+      expect(logprob).toBeCloseTo(one!.logprob, 5)
+      expect(top.map((each) => each.id)).toEqual(one!.top.map((each) => each.id))
+    }
+    const answered = await ask(engine, { ...request, maxTokens: 3, logprobs: 0, stopAtEos: false })
+    const kinds = answered.events.map(({ type }) => type)
+    expect(kinds.slice(0, 2)).toEqual(['start', 'prompt'])
+    expect(answered.end.usage.completionTokens).toBe(3)
+  })
+
   it('embeds texts: of length one, the same alone as among others', async () => {
     const engine = await start({ prefillTokens: 7 })
     const inputs = ['a', 'something longer than that', [1, 2, 3]]

@@ -59,8 +59,11 @@ export function tokenLogprob(
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
-function spelling(id: number, tokenizer: Tokenizer | undefined): { token: string; bytes: number[] } {
-  if (!tokenizer || tokenizer.idToToken(id) === undefined) return { token: '', bytes: [] }
+/** A token's text and bytes; special tokens, which add nothing to the text, by their names and without bytes. */
+export function spelling(id: number, tokenizer: Tokenizer | undefined): { token: string; bytes: number[] } {
+  const name = tokenizer?.idToToken(id)
+  if (!tokenizer || name === undefined) return { token: '', bytes: [] }
+  if (tokenizer.specialTokens.has(name)) return { token: name, bytes: [] }
   const bytes = tokenizer.idToBytes(id)
   return { token: utf8.decode(bytes), bytes: [...bytes] }
 }

@@ -30,7 +30,7 @@ export const generationSchema = z.object({
     z.strictObject({ text: z.string() }),
     z.strictObject({ ids: idsSchema }),
   ]),
-  maxTokens: z.number().int().min(1).optional(),
+  maxTokens: z.number().int().min(0).optional(),
   temperature: z.number().min(0).max(100).default(1),
   topP: z.number().min(0).max(1).optional(),
   topK: z.number().int().min(1).optional(),
@@ -49,6 +49,7 @@ export const generationSchema = z.object({
       z.object({ type: z.literal('json_schema'), schema: z.unknown(), strict: z.boolean().optional() }),
     ])
     .default({ type: 'text' }),
+  parallelToolCalls: z.boolean().default(true),
   toolChoice: z.union([z.enum(['auto', 'none', 'required']), z.object({ name: z.string() })]).default('auto'),
   overflow: z.enum(['error', 'truncate']).default('error'),
   echo: z.boolean().default(false),

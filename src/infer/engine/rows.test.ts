@@ -34,7 +34,7 @@ describe.each([
     let logits: Float32Array = new Float32Array()
     let at = 0
     for (const piece of [...pieces, tokens.length]) {
-      if (at < tokens.length) ({ logits } = await rows.read(row, tokens.slice(at, at + piece)))
+      if (at < tokens.length) logits = (await rows.read(row, tokens.slice(at, at + piece))).logits[0]!
       at += piece
     }
     return logits

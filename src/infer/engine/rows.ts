@@ -116,8 +116,14 @@ export class Rows {
     this.#lengths[row] = Math.min(length, this.#lengths[row]!)
   }
 
-  /** Reads tokens into a row: the logits [V] after the last of them, and the sum [C] of their last hidden states. */
-  async read(row: number, tokens: readonly number[]): Promise<{ logits: Float32Array; sum: Float32Array }> {
+  /**
+   * Reads tokens into a row: the logits [V] after the last of them, or after each, and the sum [C] of their last hidden states.
+   */
+  async read(
+    row: number,
+    tokens: readonly number[],
+    which: 'last' | 'each' = 'last',
+  ): Promise<{ logits: Float32Array[]; sum: Float32Array }> {
     const start = this.#lengths[row]!
     const count = tokens.length
     if (count === 0 || start + count > this.capacity) {
@@ -130,17 +136,18 @@ export class Rows {
     const ids = new Int32Array(T)
     ids.set(tokens)
     const counted = new Float32Array(T).fill(1, 0, count)
+    const at = which === 'last' ? [count - 1] : Array.from({ length: count }, (_, i) => i)
     const { logits, sums } = await this.#program(
       this.#window(row, row + 1),
       new NDArray('i32', [1, T], ids),
       new NDArray('i32', [1], Int32Array.of(start + T)),
       NDArray.scalar(start + T, 'i32'),
-      new NDArray('i32', [1], Int32Array.of(count - 1)),
+      new NDArray('i32', [at.length], Int32Array.from(at)),
       new NDArray('f32', [1, T], counted),
       this.#params,
     )
     this.#lengths[row] = start + count
-    return { logits: logits.data as Float32Array, sum: sums.data as Float32Array }
+    return { logits: rowsOf(logits), sum: sums.data as Float32Array }
   }
 
   /**
@@ -168,10 +175,9 @@ export class Rows {
       new NDArray('f32', [B, 1], new Float32Array(B)),
       this.#params,
     )
-    const all = logits.data as Float32Array
-    const V = all.length / at.length
+    const after = rowsOf(logits)
     for (const row of rows) this.#lengths[row]!++
-    return new Map(rows.map((row, i) => [row, all.subarray(i * V, (i + 1) * V)]))
+    return new Map(rows.map((row, i) => [row, after[i]!]))
   }
 
   /** Floats of the keys and values of `count` tokens. */
@@ -239,6 +245,12 @@ export class Rows {
     }
     return this.#caches.map(({ keys, values }) => ({ keys: view(keys), values: view(values) }))
   }
+}
+
+/** Views of the rows of a matrix. */
+function rowsOf({ data, shape }: NDArray): Float32Array[] {
+  const [count, width] = shape as [number, number]
+  return Array.from({ length: count }, (_, i) => (data as Float32Array).subarray(i * width, (i + 1) * width))
 }
 
 /** Bytes of a model's parameters in memory. */

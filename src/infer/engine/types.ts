@@ -70,7 +70,7 @@ export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string 
 export interface GenerationRequest {
   readonly model: string
   readonly prompt: RequestPrompt
-  /** New tokens at most. Default: as many as fit in the context. */
+  /** New tokens at most; 0 only reads the prompt. Default: as many as fit in the context. */
   readonly maxTokens?: number
   /** 0 always takes the likeliest token. Default 1. */
   readonly temperature?: number
@@ -96,8 +96,10 @@ export interface GenerationRequest {
    * message, never the last turn); a raw text loses its beginning.
    */
   readonly overflow?: 'error' | 'truncate'
-  /** Begin the answer with the prompt's text. */
+  /** Begin the answer with the prompt's text; with `logprobs`, with those of its tokens too, and nothing of it is taken from the cache. */
   readonly echo?: boolean
+  /** Whether one answer may call several tools. Default true. */
+  readonly parallelToolCalls?: boolean
   /** Whether the model's end tokens end the text. Default true. */
   readonly stopAtEos?: boolean
   /** Whose request it is: waiting requests are taken in turn from each key. Default ''. */
@@ -117,6 +119,11 @@ export interface TokenLogprob extends AlternativeLogprob {
   readonly top: readonly AlternativeLogprob[]
 }
 
+/** Of a token of the prompt: what the model gave it there; null for the first one, which follows nothing. */
+export interface PromptLogprob extends Omit<TokenLogprob, 'logprob'> {
+  readonly logprob: number | null
+}
+
 export interface GenerationUsage {
   readonly promptTokens: number
   /** Of these, how many were not computed again. */
@@ -128,6 +135,8 @@ export interface GenerationUsage {
 export type GenerationEvent =
   /** The prompt's place in the batch is found and reading it begins. */
   | { readonly type: 'start'; readonly promptTokens: number; readonly cachedTokens: number }
+  /** The prompt, where it is asked for together with its log-probabilities. */
+  | { readonly type: 'prompt'; readonly text: string; readonly logprobs: readonly PromptLogprob[] }
   | { readonly type: 'text'; readonly text: string; readonly logprobs?: readonly TokenLogprob[] }
   /** `id` and `name` are those of the call in each of its pieces; `arguments` is the next piece of its JSON. */
   | {
