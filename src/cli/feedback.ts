@@ -3,17 +3,13 @@ import { createReadStream } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { toStorageError, writeFileAtomic } from '../atomic.js'
-import type { Counts, Store } from '../store/index.js'
+import type { Counts } from '../store/index.js'
 import { addVerb, type Context } from './context.js'
+import { addDatabase, type DatabaseFlags, withStore } from './database.js'
 import { CommandError } from './errors.js'
 import { grouped, table } from './format.js'
 import { text } from './numbers.js'
 import { printResult } from './output.js'
-
-interface DatabaseFlags {
-  readonly database?: string
-  readonly json?: boolean
-}
 
 interface ExportFlags extends DatabaseFlags {
   readonly out: string
@@ -54,16 +50,6 @@ export function addFeedback(program: Command, context: Context): void {
   )
     .requiredOption('--in <file>', 'file that feedback export wrote', text)
     .action((flags: ImportFlags) => importVerb(context, flags))
-}
-
-function addDatabase(verb: Command): Command {
-  return verb
-    .option(
-      '--database <url>',
-      'the server’s: file:PATH or postgres://… (default: ATHANOR_DATABASE, or file:athanor.db)',
-      text,
-    )
-    .option('--json', 'print the result as JSON')
 }
 
 async function exportVerb(context: Context, flags: ExportFlags): Promise<void> {
@@ -108,20 +94,6 @@ async function* fileOf(path: string): AsyncGenerator<Uint8Array> {
     yield* createReadStream(path)
   } catch (error) {
     throw toStorageError(error, 'read', path)
-  }
-}
-
-async function withStore(
-  { io, library }: Context,
-  { database }: DatabaseFlags,
-  work: (store: Store) => Promise<void>,
-): Promise<void> {
-  const url = database ?? (io.env.ATHANOR_DATABASE || 'file:athanor.db')
-  const store = await (await library.store()).openStore({ url })
-  try {
-    await work(store)
-  } finally {
-    await store.close()
   }
 }
 

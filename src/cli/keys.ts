@@ -1,18 +1,14 @@
 /** `athanor keys`: who may use the server. */
 import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
-import type { ApiKey, Scope, Store } from '../store/index.js'
+import type { ApiKey, Scope } from '../store/index.js'
 import { addVerb, type Context } from './context.js'
+import { addDatabase, type DatabaseFlags, withStore } from './database.js'
 import { integer, text } from './numbers.js'
 import { printResult } from './output.js'
 
 const scopes = ['chat', 'feedback', 'admin'] as const
 const DAY = 86_400_000
-
-interface DatabaseFlags {
-  readonly database?: string
-  readonly json?: boolean
-}
 
 interface CreateFlags extends DatabaseFlags {
   readonly name: string
@@ -45,16 +41,6 @@ export function addKeys(program: Command, context: Context): void {
   addDatabase(addVerb(keys, 'revoke', 'end an API key at once'))
     .argument('<id>', 'the key’s id, as athanor keys list shows it')
     .action((id: string, flags: DatabaseFlags) => revoke(context, id, flags))
-}
-
-function addDatabase(verb: Command): Command {
-  return verb
-    .option(
-      '--database <url>',
-      'the server’s: file:PATH or postgres://… (default: ATHANOR_DATABASE, or file:athanor.db)',
-      text,
-    )
-    .option('--json', 'print JSON')
 }
 
 async function create(context: Context, flags: CreateFlags): Promise<void> {
@@ -107,20 +93,6 @@ async function revoke(context: Context, id: string, flags: DatabaseFlags): Promi
     await store.audit.add({ user: 'local', action: 'key.revoke', target: id, details: { via: 'cli' } })
     printResult(context.io, flags.json, key, `${id} (${key.name}) opens nothing any more\n`)
   })
-}
-
-async function withStore(
-  { io, library }: Context,
-  { database }: DatabaseFlags,
-  work: (store: Store) => Promise<void>,
-): Promise<void> {
-  const url = database ?? (io.env.ATHANOR_DATABASE || 'file:athanor.db')
-  const store = await (await library.store()).openStore({ url })
-  try {
-    await work(store)
-  } finally {
-    await store.close()
-  }
 }
 
 function scopeOf(value: string, previous: readonly Scope[] | undefined): Scope[] {

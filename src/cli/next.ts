@@ -5,6 +5,7 @@ import { AthanorError } from '../errors.js'
 import type { Guard, RoundOutcome, RoundReport } from '../recipes/next/index.js'
 import { roundPresets } from '../recipes/next/settings.js'
 import { addVerb, type Context, commandName, shellWord } from './context.js'
+import { addDatabase, type DatabaseFlags, withStore } from './database.js'
 import { UsageError } from './errors.js'
 import { table } from './format.js'
 import { interruptible } from './interrupt.js'
@@ -12,8 +13,7 @@ import { integer, oneOf, seed, text, threads } from './numbers.js'
 import { printResult } from './output.js'
 import { createReporter } from './reporter.js'
 
-interface Flags {
-  readonly database: string
+interface Flags extends DatabaseFlags {
   readonly model?: string
   readonly name?: string
   readonly out?: string
@@ -28,11 +28,10 @@ interface Flags {
   readonly rounds?: number
   readonly people?: number
   readonly turns?: number
-  readonly json?: boolean
 }
 
 export function addNext(program: Command, context: Context): void {
-  addVerb(
+  const verb = addVerb(
     program,
     'next',
     'train the next version from what people said, and promote it where it is better',
@@ -42,12 +41,7 @@ export function addNext(program: Command, context: Context): void {
       'athanor next --demonstrate --replay runs/start --out runs/demonstration',
     ],
   )
-    .option(
-      '--database <url>',
-      'where feedback and versions are: file:PATH or postgres://…',
-      text,
-      'file:athanor.db',
-    )
+  addDatabase(verb)
     .option(
       '--model <name>',
       'name of the model in the database, or a model folder, which becomes a version',
@@ -66,7 +60,6 @@ export function addNext(program: Command, context: Context): void {
     .option('--threads <n>', 'CPU threads (default: all cores)', threads)
     .option('--abandon', 'give up a round of this model that was never finished')
     .option('--dry-run', 'say what there is to learn from, and change nothing')
-    .option('--json', 'print the result as JSON')
     .addOption(
       new Option(
         '--demonstrate',
@@ -93,7 +86,8 @@ export function addNext(program: Command, context: Context): void {
     )
 }
 
-async function nextVerb({ io, library }: Context, flags: Flags): Promise<void> {
+async function nextVerb(context: Context, flags: Flags): Promise<void> {
+  const { io, library } = context
   const { model, out, json, dryRun } = flags
   if (model === undefined)
     throw new UsageError(
@@ -106,32 +100,32 @@ async function nextVerb({ io, library }: Context, flags: Flags): Promise<void> {
     ...(await readSettings(flags.settings)),
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
   }
-  const [{ openStore }, next] = await Promise.all([library.store(), library.next()])
-  const store = await openStore({ url: flags.database })
+  const next = await library.next()
   const reporter = createReporter(io, { json })
   const command = commandName(io.env)
   try {
-    if (dryRun) {
-      const preview = await next.previewRound({ store, model, settings })
-      const { counts, missing } = preview
-      return printResult(io, json, preview, `${countsText(counts)}${missingText(missing)}`)
-    }
-    const { seed: _, database: __, settings: ___, dryRun: ____, json: _____, ...given } = flags
-    const result = await interruptible<RoundOutcome>(
-      io,
-      {
-        stopping: 'stopping after this step and saving',
-        stopped: () => `stopped; everything done so far is kept in ${out}. The same command goes on`,
-      },
-      (signal) =>
-        next.nextRound({ ...given, model, out: out!, settings, store, signal, onEvent: reporter.onEvent }),
-      { isWhole: ({ outcome }) => outcome !== 'stopped' },
-    )
-    reporter.close()
-    printResult(io, json, result, outcomeText(result, command))
+    await withStore(context, flags, async (store) => {
+      if (dryRun) {
+        const preview = await next.previewRound({ store, model, settings })
+        const { counts, missing } = preview
+        return printResult(io, json, preview, `${countsText(counts)}${missingText(missing)}`)
+      }
+      const { seed: _, database: __, settings: ___, dryRun: ____, json: _____, ...given } = flags
+      const result = await interruptible<RoundOutcome>(
+        io,
+        {
+          stopping: 'stopping after this step and saving',
+          stopped: () => `stopped; everything done so far is kept in ${out}. The same command goes on`,
+        },
+        (signal) =>
+          next.nextRound({ ...given, model, out: out!, settings, store, signal, onEvent: reporter.onEvent }),
+        { isWhole: ({ outcome }) => outcome !== 'stopped' },
+      )
+      reporter.close()
+      printResult(io, json, result, outcomeText(result, command))
+    })
   } finally {
     reporter.close()
-    await store.close()
   }
 }
 
