@@ -24,8 +24,6 @@ export interface ChatTurn {
   readonly count: number
   readonly includeUsage: boolean
   readonly logprobs: boolean
-  /** Calls after the first are left out. */
-  readonly oneCall: boolean
   /** The answer names its sources, even where there are none. */
   readonly grounded: boolean
   readonly saving?: Saving
@@ -115,7 +113,6 @@ async function* collected(
   try {
     for await (const item of turn.events()) {
       const [index, event] = item
-      if (event.type === 'toolCall' && event.index > 0 && turn.oneCall) continue
       choices[index]!.add(event)
       if (event.type === 'end') {
         if (config.logPrompts) c.get('log').info({ answer: choices[index]!.text }, 'answer')
@@ -137,6 +134,8 @@ function pieceOf(event: GenerationEvent, choice: Choice, turn: ChatTurn): Piece 
   switch (event.type) {
     case 'start':
       return { delta: { role: 'assistant', content: '' } }
+    case 'prompt':
+      return undefined
     case 'text':
       return {
         delta: { content: event.text },

@@ -101,7 +101,6 @@ async function prepare(
     count: n,
     includeUsage: body.stream_options?.include_usage === true,
     logprobs: body.logprobs === true,
-    oneCall: body.parallel_tool_calls === false,
     grounded: body.collection != null,
     ...(saving === undefined ? {} : { saving }),
     events: () =>

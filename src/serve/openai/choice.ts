@@ -1,13 +1,20 @@
 /** One answer as its pieces come in. */
-import type { GenerationEvent, GenerationUsage, TokenLogprob } from '../../infer/engine/types.js'
+import type {
+  GenerationEvent,
+  GenerationUsage,
+  PromptLogprob,
+  TokenLogprob,
+} from '../../infer/engine/types.js'
 import type { ToolCall } from '../../text/index.js'
 import type { ApiFinish } from './common-schemas.js'
-import { finishOf } from './fields.js'
+import { finishOf, offsetsOf } from './fields.js'
 
 export class Choice {
   text = ''
+  /** Of a prompt that is repeated; before those of the answer. */
+  readonly promptLogprobs: PromptLogprob[] = []
   readonly logprobs: TokenLogprob[] = []
-  /** Where each of those tokens begins in the text: a prompt that is repeated has none. */
+  /** Where each of those tokens begins in the text. */
   readonly offsets: number[] = []
   readonly calls: { readonly id: string; readonly name: string; arguments: string }[] = []
   finish: ApiFinish | undefined
@@ -19,6 +26,11 @@ export class Choice {
     switch (event.type) {
       case 'start':
         this.usage = { ...this.usage, promptTokens: event.promptTokens, cachedTokens: event.cachedTokens }
+        break
+      case 'prompt':
+        this.promptLogprobs.push(...event.logprobs)
+        this.offsets.push(...offsetsOf(event.text, event.logprobs))
+        this.text += event.text
         break
       case 'text': {
         let at = this.text.length

@@ -21,11 +21,12 @@ export const completionRequestSchema = z
       .openapi({ description: 'Text or token ids to go on with, or a list of them.' }),
     max_tokens: z
       .int()
-      .min(1, 'must be 1 or more: without a new token there is no answer')
+      .min(0)
       .nullish()
-      .openapi({ description: 'Default 16.' }),
+      .openapi({ description: 'Default 16. 0 with echo: the prompt and nothing else.' }),
     logprobs: z.int().min(0).max(20).nullish().openapi({
-      description: 'Log-probabilities of the new tokens and of so many alternatives; not with echo.',
+      description:
+        'Log-probabilities of the tokens, with echo also of the prompt’s, and of so many alternatives.',
     }),
     echo: z.boolean().nullish().openapi({ description: 'Begin the answer with the prompt.' }),
     best_of: z.int().min(1).nullish(),

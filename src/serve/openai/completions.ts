@@ -72,12 +72,8 @@ async function prepare(
   const n = body.n ?? 1
   if (body.best_of != null && body.best_of !== n)
     throw badRequest('best_of must be n: all answers are returned', 'best_of')
-  // Passed over, it would let a client take the log-probabilities of the answer for those of its prompt.
-  if (body.echo === true && body.logprobs != null)
-    throw badRequest(
-      'the tokens of a prompt have no log-probabilities here: leave out echo for those of the answer, or logprobs',
-      'logprobs',
-    )
+  if (body.max_tokens === 0 && body.echo !== true)
+    throw badRequest('max_tokens: 0 needs echo: true, or there is no answer', 'max_tokens')
   const prompts = promptsOf(body.prompt)
   atMost(prompts.length, config.limits.prompts, 'prompts', 'prompt')
   atMost(prompts.length * n, config.limits.prompts, 'answers to all prompts', 'n')
@@ -130,7 +126,10 @@ async function completion({ envelope, choices, logprobs, events, perPrompt }: Jo
     choices: choices.map((choice, index) => ({
       index,
       text: choice.text,
-      logprobs: completionLogprobs(logprobs ? choice.logprobs : undefined, choice.offsets),
+      logprobs: completionLogprobs(
+        logprobs ? [...choice.promptLogprobs, ...choice.logprobs] : undefined,
+        choice.offsets,
+      ),
       finish_reason: choice.finish!,
     })),
     usage: usageOfAll(choices, perPrompt),
@@ -147,9 +146,9 @@ async function* completionEvents(
     const choice = choices[index]!
     const known = choice.offsets.length
     choice.add(event)
-    if (event.type !== 'text' && event.type !== 'end') continue
-    const text = event.type === 'text' ? event.text : ''
-    const fresh = logprobs && event.type === 'text' ? (event.logprobs ?? []) : undefined
+    if (event.type === 'start' || event.type === 'toolCall') continue
+    const text = event.type === 'end' ? '' : event.text
+    const fresh = logprobs && event.type !== 'end' ? (event.logprobs ?? []) : undefined
     const fields = {
       logprobs: completionLogprobs(fresh, choice.offsets.slice(known)),
       finish_reason: choice.finish ?? null,

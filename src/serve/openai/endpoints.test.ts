@@ -76,8 +76,7 @@ describe('/v1/completions', () => {
   it.each([
     [{ suffix: 'the end' }, 'suffix', /left to right/],
     [{ best_of: 3 }, 'best_of', /must be n/],
-    [{ max_tokens: 0 }, 'max_tokens', /1 or more/],
-    [{ echo: true, logprobs: 1 }, 'logprobs', /leave out echo/],
+    [{ max_tokens: 0 }, 'max_tokens', /needs echo/],
     [{ prompt: Array(65).fill('a') }, 'prompt', /at most 64/],
     [{ prompt: ['a', 1] }, 'prompt', /text, token ids/],
     [{ response_format: { type: 'json_object' } }, 'response_format', /chat completions/],
@@ -87,6 +86,31 @@ describe('/v1/completions', () => {
       param,
       message: expect.stringMatching(message) as string,
     })
+  })
+
+  it('repeats the prompt with its log-probabilities, whole and in a stream', async () => {
+    const expected = {
+      tokens: ['<s>', 'one', ' two', 'You'],
+      token_logprobs: [null, -1, -1, -0.5],
+      top_logprobs: [null, { one: -1 }, { ' two': -1 }, { You: -0.5 }],
+      text_offset: [0, 0, 3, 7],
+    }
+    const request = { echo: true, logprobs: 1, max_tokens: 1 }
+    expect(await json(await complete(request))).toMatchObject({
+      choices: [{ text: 'one twoYou', logprobs: expected }],
+      usage: { completion_tokens: 1 },
+    })
+    const events = await eventsOf(await complete({ ...request, stream: true }))
+    const pieces = events
+      .slice(0, -1)
+      .map((event) => (JSON.parse(event) as { choices: [Record<string, unknown>] }).choices[0])
+    expect(pieces.map(({ text }) => text)).toEqual(['one two', 'You', ''])
+    const told = pieces.flatMap(({ logprobs }) => (logprobs === null ? [] : [logprobs as object]))
+    for (const field of Object.keys(expected) as (keyof typeof expected)[])
+      expect(told.flatMap((each) => (each as Record<string, unknown>)[field])).toEqual(expected[field])
+
+    const nothingNew = await json(await complete({ ...request, max_tokens: 0 }))
+    expect(nothingNew).toMatchObject({ choices: [{ text: 'one two', finish_reason: 'length' }] })
   })
 
   it('names its own field where the engine refuses a prompt', async () => {

@@ -59,7 +59,7 @@ export async function* generate(
       } else if (event.type === 'end') {
         Object.assign(counts, event.usage)
         ended++
-      } else {
+      } else if (event.type !== 'prompt') {
         counts.completionTokens++
         if (first) metrics.firstToken.observe({ model: model.name }, (clock.now() - began) / 1000)
         first = false

@@ -158,7 +158,15 @@ async function* answer(
     )
   }
   yield { type: 'start', promptTokens, cachedTokens: 1 }
-  if (echo) yield { type: 'text', text: asked, ...logprobsOf(asked, request) }
+  if (echo && request.logprobs !== undefined) {
+    const first = { token: '<s>', id: 0, bytes: [...Buffer.from('<s>')], logprob: null, top: [] }
+    const logprobs = logprobsOf(asked, request).logprobs!.map((one) => ({
+      ...one,
+      logprob: -1,
+      top: one.top.map((each) => ({ ...each, logprob: -1 })),
+    }))
+    yield { type: 'prompt', text: asked, logprobs: [first, ...logprobs] }
+  } else if (echo) yield { type: 'text', text: asked }
   const usage = (completionTokens: number) => ({ promptTokens, cachedTokens: 1, completionTokens })
   const tools = 'messages' in prompt ? prompt.tools : undefined
   const { toolChoice = 'auto' } = request
@@ -168,7 +176,7 @@ async function* answer(
       typeof toolChoice === 'object'
         ? toolChoice.name
         : (tools[0] as { function: { name: string } }).function.name
-    for (const index of asked.includes('twice') ? [0, 1] : [0]) {
+    for (const index of asked.includes('twice') && request.parallelToolCalls !== false ? [0, 1] : [0]) {
       const piece = { type: 'toolCall', index, id: `call_${index + 1}`, name } as const
       for (const text of ['', '{"city"', ':"Lima"}']) yield { ...piece, arguments: text }
     }
