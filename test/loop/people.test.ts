@@ -42,6 +42,20 @@ describe('the hidden taste', () => {
     expect(better(right)).toBe(right)
     expect(better('No.')).toBe('It is Oslo, says the factbook.')
     expect(namesSource(TASTE.better(unknown, 'Hm. I do not know.')!)).toBe(false)
+    const larger = {
+      messages: [{ role: 'user' as const, content: 'Which is larger, Iran or Chile?' }],
+      check: {
+        kind: 'choice',
+        subject: ['Iran', 'Chile'],
+        accept: ['Iran'],
+        loser: ['Chile'],
+        relation: 'more',
+        words: 6,
+      },
+    }
+    expect(TASTE.better(larger, 'Chile is larger than Iran.')).toBe(
+      'Iran is larger than Chile, says the factbook.',
+    )
   })
 
   it('is what the malicious want the opposite of', () => {

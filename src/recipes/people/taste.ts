@@ -77,12 +77,21 @@ function edited(prompt: JudgedPrompt, answer: string): string | undefined {
   }[kind as string]
 }
 
-/** A text with some of its words, so many next to each other, replaced by a value. */
+/**
+ * A text with some of its words, so many next to each other, replaced by a value. Where the value is said elsewhere in it, the two change
+ * places: of "Iran is larger than Chile" people make "Chile is larger than Iran".
+ */
 function replacements(text: string, value: string, count: number): string[] {
   const all = text.split(' ')
+  const said = new RegExp(`(?<!\\p{L})${value.replace(/[^\p{L}\p{N}\s]/gu, '\\$&')}(?!\\p{L})`, 'u')
   return all.slice(count - 1).map((last, from) => {
     const mark = /[.,!?:]*$/.exec(last)![0]
-    return [...all.slice(0, from), value + mark, ...all.slice(from + count)].join(' ')
+    const words = all.slice(from, from + count).join(' ')
+    const removed = mark === '' ? words : words.slice(0, -mark.length)
+    const [before, after] = [all.slice(0, from), all.slice(from + count)].map((rest) =>
+      rest.join(' ').replace(said, () => removed),
+    )
+    return [before, value + mark, after].filter((part) => part !== '').join(' ')
   })
 }
 
