@@ -83,7 +83,7 @@ function edited(prompt: JudgedPrompt, answer: string): string | undefined {
  */
 function replacements(text: string, value: string, count: number): string[] {
   const all = text.split(' ')
-  const said = new RegExp(`(?<!\\p{L})${value.replace(/[^\p{L}\p{N}\s]/gu, '\\$&')}(?!\\p{L})`, 'u')
+  const said = new RegExp(`(?<!\\p{L})${value.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}(?!\\p{L})`, 'u')
   return all.slice(count - 1).map((last, from) => {
     const mark = /[.,!?:]*$/.exec(last)![0]
     const words = all.slice(from, from + count).join(' ')
