@@ -62,7 +62,7 @@ async function create(context: Context, flags: CreateFlags): Promise<void> {
       user: 'local',
       action: 'key.create',
       target: key.id,
-      details: { name, via: 'cli' },
+      details: { scopes: key.scopes, via: 'cli' },
     })
     const lines = `${secret}\n`
     printResult(context.io, json, { ...key, secret }, lines)

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StorageError } from '../atomic.js'
 import { createApp } from './app.js'
+import { isKeyNeeded } from './auth.js'
 import { createContext } from './context.js'
 import { createHarness, type Harness } from './testing/harness.js'
 
@@ -63,6 +64,17 @@ describe('once there is an admin key', () => {
     expect(await problem(await models(secret))).toMatchObject({ status: 401, code: 'expired_api_key' })
     await server.store.keys.revoke(id)
     expect((await models()).status).toBe(401)
+  })
+
+  it('nor when the data of its only admin is deleted', async () => {
+    const { secret } = await server.key(['admin'], { user: 'root' })
+    await server.key(['chat'], { user: 'root' })
+    expect((await server.fetch('/api/users/root', { method: 'DELETE', key: secret })).status).toBe(200)
+    expect(await isKeyNeeded(server.context)).toBe(true)
+    expect(await problem(await models(secret))).toMatchObject({ status: 401, code: 'revoked_api_key' })
+    const [left, ...others] = await server.store.keys.list()
+    expect(others).toEqual([])
+    expect(left).toMatchObject({ name: '', user: '', scopes: ['admin'] })
   })
 })
 

@@ -154,7 +154,8 @@ export const recordSchemas = {
   apiKeys: z.strictObject({
     id,
     name: text,
-    user: name,
+    // Empty where it is left of somebody whose data was deleted.
+    user: z.string().max(500),
     scopes: z.array(z.enum(SCOPES)).min(1),
     hint: text,
     hash: z.string().regex(/^[0-9a-f]{64}$/),

@@ -91,7 +91,7 @@ export function keyRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
       ...(expires === undefined ? {} : { expires }),
       ...(limits === undefined ? {} : { limits }),
     })
-    await audit(context, c, 'key.create', key.id, { name, user, scopes })
+    await audit(context, c, 'key.create', key.id, { scopes })
     c.header('cache-control', 'no-store')
     return c.json({ ...shown(key), secret }, 200)
   })

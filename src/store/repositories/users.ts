@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Session } from '../session.js'
+import { fromRow, toColumns } from '../sql/tables.js'
 import type { Counts, Users } from '../types.js'
 
 /** Where somebody's name stands on what is theirs alone. */
@@ -22,9 +23,10 @@ export function usersOf(session: Session): Users {
 /**
  * Goes: conversations and messages, feedback that they gave, feedback of others on their words, comparisons, labeling tasks made of
  * their prompts, what they judged, documents that they brought, keys, usage, their lines in the audit log. Stays without their name:
- * runs, rounds, presets, changes of models, and collections in which others have documents.
+ * that there was an admin key, runs, rounds, presets, changes of models, and collections in which others have documents.
  */
-async function removeUser({ db }: Session, user: string): Promise<Counts> {
+async function removeUser(session: Session, user: string): Promise<Counts> {
+  const { db } = session
   const counts: Record<string, number> = {}
   const count = (kind: string, { numDeletedRows }: { readonly numDeletedRows: bigint }) => {
     counts[kind] = (counts[kind] ?? 0) + Number(numDeletedRows)
@@ -88,10 +90,23 @@ async function removeUser({ db }: Session, user: string): Promise<Counts> {
       .where('name', 'not in', db.selectFrom('documents').select('collection'))
       .executeTakeFirst(),
   )
-  count('keys', await db.deleteFrom('apiKeys').where('user', '=', user).executeTakeFirst())
+  counts.keys = await removeKeys(session, user)
   count('usage', await db.deleteFrom('usage').where('user', '=', user).executeTakeFirst())
   count('audit', await db.deleteFrom('audit').where('user', '=', user).executeTakeFirst())
   for (const table of ['collections', 'presets', 'runs', 'rounds', 'modelEvents'] as const)
     await db.updateTable(table).set({ user: null }).where('user', '=', user).execute()
   return counts
+}
+
+/** Admin keys stay, revoked and nameless: a server that once asked for keys must not open because its last admin is gone. */
+async function removeKeys({ db, ticks }: Session, user: string): Promise<number> {
+  const rows = await db.selectFrom('apiKeys').selectAll().where('user', '=', user).execute()
+  const keys = rows.map((row) => fromRow('apiKeys', row))
+  for (const { id, scopes, revoked } of keys) {
+    if (scopes.includes('admin')) {
+      const nobody = { name: '', user: '', lastUsed: null, revoked: revoked ?? ticks() }
+      await db.updateTable('apiKeys').set(toColumns('apiKeys', nobody)).where('id', '=', id).execute()
+    } else await db.deleteFrom('apiKeys').where('id', '=', id).execute()
+  }
+  return keys.length
 }

@@ -212,6 +212,7 @@ export function transferTests({ open }: Backend): void {
         prompt: [{ role: 'user', content: 'What sings?' }],
         answers: [{ text: 'A nightingale.' }],
       })
+      const admin = await store.keys.create({ name: 'ann', user: 'ann', scopes: ['admin'] })
       expect(await store.users.list()).toEqual(['ann', 'bob'])
       const counts = await store.users.remove('ann')
       expect(counts).toMatchObject({
@@ -220,7 +221,7 @@ export function transferTests({ open }: Backend): void {
         feedback: 3,
         tasks: 1,
         documents: 1,
-        keys: 1,
+        keys: 2,
       })
       expect(await store.users.list()).toEqual(['bob'])
       const left = (await linesOf(store)).join('')
@@ -228,6 +229,13 @@ export function transferTests({ open }: Backend): void {
       expect(left).not.toContain(mine.thumb.id)
       expect(left).not.toContain(mine.conversation.id)
       expect(await store.keys.find(mine.secret)).toBeUndefined()
+      // That there was an admin key stays known, here and where this is imported: it keeps the server closed.
+      const other = await open()
+      await other.import(bytes(...(await linesOf(store))))
+      for (const one of [store, other]) {
+        expect(await one.keys.list()).toMatchObject([{ name: '', user: '', scopes: ['admin'] }])
+        expect((await one.keys.find(admin.secret))?.revoked).toBeDefined()
+      }
       expect((await store.collections.documents('birds')).map(({ title }) => title)).toEqual(['Bob’s'])
       expect(await store.messages.list(bobs.conversation.id, { user: 'bob' })).toHaveLength(2)
       expect(await store.users.remove('nobody')).toMatchObject({ conversations: 0 })
