@@ -38,6 +38,7 @@ export const workshop = {
   'train.steps': '{step} of {steps} steps',
   'train.stepsOf': '{step} / {steps}',
   'train.left': 'Time left',
+  'train.leftInPart': 'Left in this part',
   'train.details': 'Details',
   'train.folder': 'Folder',
   'train.started': 'Started',
@@ -149,6 +150,11 @@ export const workshop = {
   'train.setting.nKvHead': 'Key and value heads',
   'train.setting.lrFloor': 'Learning rate floor',
   'train.setting.seed': 'Seed',
+  'train.setting.demonstrations': 'Demonstrations',
+  'train.setting.ptxText': 'Text read again',
+  'train.setting.ptxDialogues': 'Dialogues learnt again',
+  'train.setting.ablations': 'Ablations',
+  'train.setting.larger': 'A larger model too',
 
   'data.title': 'Data',
   'data.about':
