@@ -6,19 +6,20 @@ import { Segments } from './components/fields.js'
 import { Icon } from './components/icon.js'
 import { KeyDialog } from './components/key-dialog.js'
 import { ShortcutsDialog } from './components/shortcuts-dialog.js'
-import { EmptyState, Spinner } from './components/states.js'
+import { EmptyState, errorText, Spinner } from './components/states.js'
 import { Toasts } from './components/toasts.js'
 import { type Locale, locale, locales, useT } from './i18n/index.js'
 import { useShortcuts } from './lib/keys.js'
 import { useStore } from './lib/store.js'
 import { pages } from './pages.js'
-import { href, navigate, useRoute } from './router.js'
+import { href, navigate, type Route, useRoute } from './router.js'
 import { StartBanner } from './start-banner.js'
 import { type Theme, theme } from './theme.js'
 
 export function App() {
   const t = useT()
-  const { page } = useRoute()
+  const route = useRoute()
+  const { page } = route
   // With another key, everything is asked again.
   const key = useStore(apiKey)
   const [help, setHelp] = useState(false)
@@ -67,7 +68,7 @@ export function App() {
       )}
       <main id="main" ref={main} className="main" tabIndex={-1}>
         <StartBanner page={page} />
-        <Failsafe key={`${page} ${key}`}>
+        <Failsafe key={`${page} ${key}`} route={route}>
           <Suspense fallback={<Spinner />}>{entry ? <entry.Component /> : page && <NotFound />}</Suspense>
         </Failsafe>
       </main>
@@ -166,20 +167,34 @@ function NotFound() {
   )
 }
 
-/** Keeps a page's failure on that page. */
-class Failsafe extends Component<{ readonly children: ReactNode }, { readonly failed?: Error }> {
-  override state: { readonly failed?: Error } = {}
+interface FailsafeProps {
+  readonly route: Route
+  readonly children: ReactNode
+}
 
-  static getDerivedStateFromError(failed: Error) {
-    return { failed }
+interface Failure {
+  readonly error?: unknown
+  readonly route?: Route
+}
+
+/** Keeps a failure where it happened: elsewhere, on another tab of the same page too, everything is tried again. */
+class Failsafe extends Component<FailsafeProps, Failure> {
+  override state: Failure = {}
+
+  static getDerivedStateFromError(error: unknown): Failure {
+    return { error }
+  }
+
+  static getDerivedStateFromProps({ route }: FailsafeProps, { error, route: before }: Failure): Failure {
+    return { route, error: before === undefined || before === route ? error : undefined }
   }
 
   override render() {
-    return this.state.failed ? <Failed error={this.state.failed} /> : this.props.children
+    return this.state.error === undefined ? this.props.children : <Failed error={this.state.error} />
   }
 }
 
-function Failed({ error }: { readonly error: Error }) {
+function Failed({ error }: { readonly error: unknown }) {
   const t = useT()
   return (
     <EmptyState
@@ -191,7 +206,7 @@ function Failed({ error }: { readonly error: Error }) {
         </Button>
       }
     >
-      <p>{error.message}</p>
+      <p>{errorText(error, t)}</p>
     </EmptyState>
   )
 }

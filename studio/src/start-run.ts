@@ -2,16 +2,9 @@ import { useEffect, useState } from 'react'
 import { api } from './api/client.js'
 import type { StartState } from './api/session.js'
 import { useT } from './i18n/index.js'
+import { shareDone } from './pages/train/progress.js'
+import type { Run } from './pages/train/types.js'
 import { partName } from './pages/train/words.js'
-
-interface StartRun {
-  readonly progress: {
-    readonly parts?: readonly { readonly state: 'waiting' | 'running' | 'done' }[]
-    readonly part?: string
-    readonly step?: number
-    readonly steps?: number
-  }
-}
 
 export interface StartProgress {
   /** What is being done, in words. */
@@ -23,14 +16,14 @@ export interface StartProgress {
 /** How far the first training is; asked every two seconds while it works. */
 export function useStartRun(start: StartState | undefined): StartProgress {
   const t = useT()
-  const [run, setRun] = useState<StartRun>()
+  const [run, setRun] = useState<Run>()
   const id = start?.state === 'running' ? start.run : undefined
   useEffect(() => {
     if (id === undefined) return
     const controller = new AbortController()
     const ask = () =>
       api
-        .get<StartRun>(`api/runs/${encodeURIComponent(id)}`, { signal: controller.signal })
+        .get<Run>(`api/runs/${encodeURIComponent(id)}`, { signal: controller.signal })
         .then(setRun)
         // Who may not see runs, sees that something goes on.
         .catch(() => {})
@@ -43,14 +36,6 @@ export function useStartRun(start: StartState | undefined): StartProgress {
   }, [id])
   if (id === undefined || !run) return {}
   const { part } = run.progress
-  const done = doneOf(run)
+  const done = shareDone(run.progress)
   return { ...(part && { part: partName(part, t) }), ...(done !== undefined && { done }) }
-}
-
-/** Each part of the run counts the same. */
-function doneOf({ progress: { parts, step, steps } }: StartRun): number | undefined {
-  const within = step !== undefined && steps ? Math.min(1, step / steps) : 0
-  if (!parts || parts.length === 0) return steps ? within : undefined
-  const done = parts.filter(({ state }) => state === 'done').length
-  return Math.min(1, (done + (parts.some(({ state }) => state === 'running') ? within : 0)) / parts.length)
 }

@@ -264,7 +264,7 @@ const routes: readonly (readonly [RegExp, (state: FakeState, call: Call) => unkn
   [
     /^GET \/api\/presets$/,
     () => ({
-      presets: [
+      items: [
         {
           name: 'translation',
           title: 'Translation',

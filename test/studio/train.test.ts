@@ -186,6 +186,30 @@ describe.skipIf(!chromiumPath)(
       expect(await page.content()).not.toContain(secret!)
     })
 
+    it('opens every tab of the settings, and adds documents to a collection', async () => {
+      await page.goto(`${workshop.url}#/settings`)
+      const tab = (name: string) => page.getByRole('link', { name, exact: true }).click()
+      await tab('Usage')
+      for (const by of ['Model', 'Key', 'Day']) await page.getByLabel(by, { exact: true }).check()
+      await tab('Presets')
+      await page.getByText('Translation').first().waitFor()
+      await tab('Collections')
+      await page.getByRole('button', { name: 'New collection' }).click()
+      await page.getByRole('dialog').getByLabel('Name').fill('handbook')
+      // Enter in a field does what the button does.
+      await page.keyboard.press('Enter')
+      await page.locator('input[type=file]').setInputFiles([
+        { name: 'fire.txt', mimeType: 'text/plain', buffer: Buffer.from('The fire is fed once.') },
+        { name: 'broken.pdf', mimeType: 'application/pdf', buffer: Buffer.from('no pdf') },
+      ])
+      await page.getByText('1 document added').waitFor()
+      await page.getByText(/^broken\.pdf: /).waitFor()
+      await page.getByRole('button', { name: 'Delete fire' }).waitFor()
+      await tab('Export & import')
+      await page.getByRole('button', { name: 'Export everything' }).waitFor()
+      expect(await page.getByText('This page stumbled').count()).toBe(0)
+    })
+
     it('refuses what is wrong in words, on the form', async () => {
       await page.goto(`${workshop.url}#/train/new?stage=pretrain`)
       await page.getByLabel('Data 1').fill('data/../../etc/passwd')

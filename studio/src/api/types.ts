@@ -81,6 +81,7 @@ export interface Preset {
     readonly [locale: string]:
       | {
           readonly title?: string
+          readonly description?: string
           readonly parameters?: Readonly<
             Record<
               string,

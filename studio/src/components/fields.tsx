@@ -14,8 +14,8 @@ interface FieldFrame {
   readonly hint?: ReactNode
   readonly error?: string | undefined
   /** The label is for screen readers only: the place says it to everybody else. */
-  readonly hideLabel?: boolean
-  readonly className?: string
+  readonly hideLabel?: boolean | undefined
+  readonly className?: string | undefined
 }
 
 function Frame(
@@ -42,26 +42,27 @@ function Frame(
   )
 }
 
-const described = (id: string, { hint, error }: FieldFrame) => ({
-  'aria-describedby': hint || error ? `${id}-hint` : undefined,
-  'aria-invalid': error ? true : undefined,
-})
+/** What a field's frame gets, and its control. */
+function useField<Props extends FieldFrame>(props: Props) {
+  const id = useId()
+  const { label, hint, error, hideLabel, className, ...rest } = props
+  const control = {
+    id,
+    'aria-describedby': hint || error ? `${id}-hint` : undefined,
+    'aria-invalid': error ? true : undefined,
+    ...rest,
+  }
+  return { frame: { id, label, hint, error, hideLabel, className }, control }
+}
 
 type Input = FieldFrame &
   Omit<InputHTMLAttributes<HTMLInputElement>, 'className'> & { readonly ref?: Ref<HTMLInputElement> }
 
-export function TextField({ label, hint, error, hideLabel, className, ...rest }: Input) {
-  const id = useId()
-  const frame = {
-    label,
-    hint,
-    ...(error ? { error } : {}),
-    hideLabel: hideLabel ?? false,
-    className: className ?? '',
-  }
+export function TextField(props: Input) {
+  const { frame, control } = useField(props)
   return (
-    <Frame id={id} {...frame}>
-      <input id={id} className="input" autoComplete="off" {...described(id, frame)} {...rest} />
+    <Frame {...frame}>
+      <input className="input" autoComplete="off" {...control} />
     </Frame>
   )
 }
@@ -69,18 +70,11 @@ export function TextField({ label, hint, error, hideLabel, className, ...rest }:
 type Area = FieldFrame &
   Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, 'className'> & { readonly ref?: Ref<HTMLTextAreaElement> }
 
-export function TextArea({ label, hint, error, hideLabel, className, ...rest }: Area) {
-  const id = useId()
-  const frame = {
-    label,
-    hint,
-    ...(error ? { error } : {}),
-    hideLabel: hideLabel ?? false,
-    className: className ?? '',
-  }
+export function TextArea(props: Area) {
+  const { frame, control } = useField(props)
   return (
-    <Frame id={id} {...frame}>
-      <textarea id={id} className="input textarea" {...described(id, frame)} {...rest} />
+    <Frame {...frame}>
+      <textarea className="input textarea" {...control} />
     </Frame>
   )
 }
@@ -90,19 +84,12 @@ type Select = FieldFrame &
     readonly options: readonly { readonly value: string; readonly label: string }[]
   }
 
-export function SelectField({ label, hint, error, hideLabel, className, options, ...rest }: Select) {
-  const id = useId()
-  const frame = {
-    label,
-    hint,
-    ...(error ? { error } : {}),
-    hideLabel: hideLabel ?? false,
-    className: className ?? '',
-  }
+export function SelectField({ options, ...props }: Select) {
+  const { frame, control } = useField(props)
   return (
-    <Frame id={id} {...frame}>
+    <Frame {...frame}>
       <span className="select">
-        <select id={id} className="input" {...described(id, frame)} {...rest}>
+        <select className="input" {...control}>
           {options.map(({ value, label: text }) => (
             <option key={value} value={value}>
               {text}
@@ -122,26 +109,16 @@ type Slide = FieldFrame &
     readonly text?: string
   }
 
-export function Slider({ label, hint, error, hideLabel, className, value, onValue, text, ...rest }: Slide) {
-  const id = useId()
-  const frame = {
-    label,
-    hint,
-    ...(error ? { error } : {}),
-    hideLabel: hideLabel ?? false,
-    className: className ?? '',
-  }
+export function Slider({ onValue, text, ...props }: Slide) {
+  const { frame, control } = useField(props)
   return (
-    <Frame id={id} {...frame} value={text ?? String(value)}>
+    <Frame {...frame} value={text ?? String(props.value)}>
       <input
-        id={id}
         type="range"
         className="slider"
-        value={value}
         aria-valuetext={text}
         onChange={(event) => onValue(event.target.valueAsNumber)}
-        {...described(id, frame)}
-        {...rest}
+        {...control}
       />
     </Frame>
   )

@@ -9,17 +9,23 @@ export interface Resource<T> {
   set(next: T | ((old: T | undefined) => T | undefined)): void
 }
 
+interface State<T> {
+  /** What `data` and `error` answer. */
+  readonly key?: string
+  readonly data?: T
+  readonly error?: unknown
+  readonly loading: boolean
+}
+
 /**
- * Loads something when `key` changes, and again on `reload()`; the answer to an older question is dropped. While it reloads
+ * Loads something when `key` changes, and again on `reload()`; the answer to another question is never given. While it reloads
  * the old data stays. `undefined` as key loads nothing.
  */
 export function useResource<T>(
   key: string | undefined,
   load: (signal: AbortSignal) => Promise<T>,
 ): Resource<T> {
-  const [state, setState] = useState<{ key?: string; data?: T; error?: unknown; loading: boolean }>({
-    loading: key !== undefined,
-  })
+  const [state, setState] = useState<State<T>>({ loading: key !== undefined })
   const [turn, setTurn] = useState(0)
   const latest = useRef(load)
   latest.current = load
@@ -45,9 +51,11 @@ export function useResource<T>(
       setState((old) => {
         const data =
           typeof next === 'function' ? (next as (old: T | undefined) => T | undefined)(old.data) : next
-        return { key: key ?? '', loading: false, ...(data === undefined ? {} : { data }) }
+        return { ...(key !== undefined && { key }), loading: false, ...(data !== undefined && { data }) }
       }),
     [key],
   )
-  return { data: state.data, error: state.error, loading: state.loading, reload, set }
+  // In the first drawing with a new key, the state is still that of the old one.
+  const { data, error, loading }: State<T> = state.key === key ? state : { loading: key !== undefined }
+  return { data, error, loading, reload, set }
 }

@@ -3,7 +3,8 @@ import { api } from '../../api/client.js'
 import type { Collection, Preset } from '../../api/types.js'
 import { IconButton } from '../../components/button.js'
 import { SelectField, TextArea, TextField } from '../../components/fields.js'
-import { type Locale, locale, useT } from '../../i18n/index.js'
+import { locale, useT } from '../../i18n/index.js'
+import { presetTitle } from '../../lib/preset-words.js'
 import { createStore, useStore } from '../../lib/store.js'
 import { useResource } from '../../lib/use-resource.js'
 import { chatOptions } from './options.js'
@@ -59,7 +60,7 @@ export function Composer({ isStreaming, disabled, onSend, onStop }: ComposerProp
     <div className="composer">
       {preset && preset.parameters.length > 0 && (
         <fieldset className="composer-parameters">
-          <legend className="small soft">{titleOf(preset, language)}</legend>
+          <legend className="small soft">{presetTitle(preset, language)}</legend>
           {preset.parameters.map(({ name, label, description, options, multiline }) => {
             const words = preset.extra?.[language]?.parameters?.[name]
             const hint = words?.description ?? description
@@ -110,7 +111,7 @@ export function Composer({ isStreaming, disabled, onSend, onStop }: ComposerProp
             label={t('chat.preset')}
             none={t('chat.noPreset')}
             field="preset"
-            items={presets.map((each) => ({ value: each.name, label: titleOf(each, language) }))}
+            items={presets.map((each) => ({ value: each.name, label: presetTitle(each, language) }))}
           />
           <Choice
             label={t('chat.collection')}
@@ -170,13 +171,10 @@ function Choice({ label, none, field, items }: ChoiceProps) {
 /** A list that may not be there: then there is nothing to choose from. */
 function useList<T>(name: string): readonly T[] {
   const { data } = useResource(name, (signal) =>
-    api.get<Readonly<Record<string, readonly T[]>>>(`api/${name}`, { signal }),
+    api.get<{ readonly items: readonly T[] }>(`api/${name}`, { signal }),
   )
-  return data?.[name] ?? data?.items ?? []
+  return data?.items ?? []
 }
-
-const titleOf = ({ name, title, extra }: Preset, language: Locale): string =>
-  extra?.[language]?.title ?? title ?? name
 
 const valuesOf = (
   preset: Preset,

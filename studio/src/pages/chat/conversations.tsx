@@ -1,9 +1,10 @@
-import { useEffect, useId, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { api } from '../../api/client.js'
 import type { Conversation, PageOf } from '../../api/types.js'
 import { Button, IconButton } from '../../components/button.js'
-import { ConfirmDialog, Dialog } from '../../components/dialog.js'
+import { ConfirmDialog } from '../../components/dialog.js'
 import { TextField } from '../../components/fields.js'
+import { FormDialog } from '../../components/form-dialog.js'
 import { Icon } from '../../components/icon.js'
 import { ErrorNotice, errorText } from '../../components/states.js'
 import { notify } from '../../components/toasts.js'
@@ -134,45 +135,27 @@ function Rename({
   readonly onClose: () => void
 }) {
   const t = useT()
-  const form = useId()
   const [title, setTitle] = useState(conversation.title)
   const save = async () => {
-    try {
-      await api.patch(`api/conversations/${encodeURIComponent(conversation.id)}`, { title: title.trim() })
-      touchConversations()
-      onClose()
-    } catch (error) {
-      notify(errorText(error, t), 'bad')
-    }
+    await api.patch(`api/conversations/${encodeURIComponent(conversation.id)}`, { title: title.trim() })
+    touchConversations()
+    onClose()
   }
   return (
-    <Dialog
+    <FormDialog
       title={t('chat.renameTitle')}
+      action={t('common.save')}
+      ready={title.trim() !== ''}
+      onSubmit={save}
       onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>{t('common.cancel')}</Button>
-          <Button variant="primary" type="submit" form={form} disabled={!title.trim()}>
-            {t('common.save')}
-          </Button>
-        </>
-      }
     >
-      <form
-        id={form}
-        onSubmit={(event) => {
-          event.preventDefault()
-          void save()
-        }}
-      >
-        <TextField
-          label={t('chat.name')}
-          value={title}
-          maxLength={200}
-          onChange={(event) => setTitle(event.target.value)}
-        />
-      </form>
-    </Dialog>
+      <TextField
+        label={t('chat.name')}
+        value={title}
+        maxLength={200}
+        onChange={(event) => setTitle(event.target.value)}
+      />
+    </FormDialog>
   )
 }
 

@@ -4,6 +4,7 @@ import type { Feedback } from '../../api/types.js'
 import { Button, IconButton } from '../../components/button.js'
 import { Dialog } from '../../components/dialog.js'
 import { TextArea } from '../../components/fields.js'
+import { FormDialog } from '../../components/form-dialog.js'
 import { errorText } from '../../components/states.js'
 import { notify } from '../../components/toasts.js'
 import { type PlainKey, useT } from '../../i18n/index.js'
@@ -166,52 +167,30 @@ function Reason({ value, onReason, onClose }: ReasonProps) {
 
 function Correction({ message, given, onGiven, onClose }: FeedbackProps & { readonly onClose: () => void }) {
   const t = useT()
-  const form = useId()
   const before = given.findLast(({ kind }) => kind === 'correction')?.value
   const [text, setText] = useState(typeof before === 'string' ? before : message.content)
-  const [busy, setBusy] = useState(false)
   const save = async () => {
-    setBusy(true)
-    try {
-      await api.post('api/feedback', { kind: 'correction', message: message.id, value: text.trim() })
-      onGiven()
-      notify(t('feedback.thanksCorrection'))
-      onClose()
-    } catch (error) {
-      notify(errorText(error, t), 'bad')
-      setBusy(false)
-    }
+    await api.post('api/feedback', { kind: 'correction', message: message.id, value: text.trim() })
+    onGiven()
+    notify(t('feedback.thanksCorrection'))
+    onClose()
   }
-  const unchanged = text.trim() === '' || text.trim() === message.content.trim()
   return (
-    <Dialog
+    <FormDialog
       title={t('feedback.correct')}
+      action={t('feedback.saveCorrection')}
+      ready={text.trim() !== '' && text.trim() !== message.content.trim()}
       wide
+      onSubmit={save}
       onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>{t('common.cancel')}</Button>
-          <Button variant="primary" type="submit" form={form} busy={busy} disabled={unchanged}>
-            {t('feedback.saveCorrection')}
-          </Button>
-        </>
-      }
     >
-      <form
-        id={form}
-        onSubmit={(event) => {
-          event.preventDefault()
-          void save()
-        }}
-      >
-        <TextArea
-          label={t('feedback.betterAnswer')}
-          hint={t('feedback.correctionHint')}
-          value={text}
-          rows={12}
-          onChange={(event) => setText(event.target.value)}
-        />
-      </form>
-    </Dialog>
+      <TextArea
+        label={t('feedback.betterAnswer')}
+        hint={t('feedback.correctionHint')}
+        value={text}
+        rows={12}
+        onChange={(event) => setText(event.target.value)}
+      />
+    </FormDialog>
   )
 }

@@ -3,7 +3,7 @@
  * the person looks at other pages, so that an answer is not lost by looking away.
  */
 import { type ChatPiece, type ChatRequest, streamChat } from '../../api/chat.js'
-import { api } from '../../api/client.js'
+import { ApiError, api } from '../../api/client.js'
 import type { ConversationWithMessages, Message, PromptMessage, Sampling } from '../../api/types.js'
 import { createStore, type Store } from '../../lib/store.js'
 import { buildTree, newestLeaf, pathTo, type Tree } from './tree.js'
@@ -25,8 +25,8 @@ export interface ChatState {
   readonly failed?: unknown
   /** The answer being written. */
   readonly streaming?: string
-  /** Why the last answer ended early, and the message that it should have answered. */
-  readonly problem?: { readonly error: unknown; readonly parent?: string }
+  /** Why the last answer ended early, and the message that was the last one then. */
+  readonly problem?: { readonly error: unknown; readonly leaf?: string }
 }
 
 export interface SendOptions {
@@ -96,7 +96,11 @@ export class ChatSession {
     try {
       this.#take(await this.#server.load(id))
     } catch (failed) {
-      this.#patch({ loading: false, failed })
+      // What was read before can still be read when the server is away.
+      const isAway = failed instanceof ApiError && failed.status === 0
+      this.#patch(
+        isAway && this.store.get().messages.length > 0 ? { loading: false } : { loading: false, failed },
+      )
     }
   }
 
@@ -256,7 +260,7 @@ export class ChatSession {
     }
     if (end.error !== undefined) {
       const { leaf } = this.store.get()
-      this.#patch({ problem: { error: end.error, ...(leaf === undefined ? {} : { parent: leaf }) } })
+      this.#patch({ problem: { error: end.error, ...(leaf === undefined ? {} : { leaf }) } })
     }
     if (id !== undefined) this.onSaved(id)
   }

@@ -91,7 +91,7 @@ export function Talk({ session, canTalk, onOptions, listButton, newButton }: Tal
               />
             )
           })}
-          {state.problem && last && !state.streaming && (
+          {state.problem && last && state.problem.leaf === last.id && !state.streaming && (
             <ErrorNotice error={state.problem.error} onRetry={() => void session.retry(last.id, send)} />
           )}
         </div>

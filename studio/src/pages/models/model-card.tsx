@@ -9,7 +9,8 @@ import { Badge, errorText } from '../../components/states.js'
 import { notify } from '../../components/toasts.js'
 import { useFormats, useT } from '../../i18n/index.js'
 import { href } from '../../router.js'
-import { partName, stageName } from '../train/words.js'
+import { useSettingLabel } from '../train/setting-fields.js'
+import { stageName } from '../train/words.js'
 import { save } from './save.js'
 import { Traffic } from './traffic.js'
 import type { Model, ModelVersion, Score } from './types.js'
@@ -248,6 +249,7 @@ function Scores({ scores }: { readonly scores: ModelVersion['scores'] }) {
 function Lineage({ version }: { readonly version: ModelVersion }) {
   const t = useT()
   const format = useFormats()
+  const label = useSettingLabel()
   const { base, data, steps, seconds } = version.lineage
   const files = Object.entries((data ?? {}) as Record<string, readonly string[]>)
   return (
@@ -256,7 +258,7 @@ function Lineage({ version }: { readonly version: ModelVersion }) {
       <dl className="facts">
         {typeof base === 'string' && <Row name={t('models.base')} value={base} />}
         {files.map(([role, paths]) => (
-          <Row key={role} name={partName(role, t)} value={paths.join(', ')} />
+          <Row key={role} name={label(role)} value={paths.join(', ')} />
         ))}
         {typeof steps === 'number' && <Row name={t('train.step')} value={format.number(steps)} />}
         {typeof seconds === 'number' && <Row name={t('train.took')} value={format.duration(seconds)} />}

@@ -2,8 +2,9 @@
 import { useRef, useState } from 'react'
 import { api } from '../../api/client.js'
 import { Button, IconButton } from '../../components/button.js'
-import { ConfirmDialog, Dialog } from '../../components/dialog.js'
+import { ConfirmDialog } from '../../components/dialog.js'
 import { TextField } from '../../components/fields.js'
+import { FormDialog } from '../../components/form-dialog.js'
 import { Card } from '../../components/page.js'
 import { EmptyState, ErrorNotice, errorText, Spinner } from '../../components/states.js'
 import { notify } from '../../components/toasts.js'
@@ -23,6 +24,12 @@ interface Document {
   readonly source?: string
   readonly bytes: number
   readonly created: number
+}
+
+/** What became of several files: one that cannot be read does not keep the others out. */
+interface Added {
+  readonly items: readonly Document[]
+  readonly failed: readonly { readonly source: string; readonly error: { readonly message: string } }[]
 }
 
 const pathOf = (name: string) => `api/collections/${encodeURIComponent(name)}`
@@ -71,45 +78,29 @@ function NewCollection({ onClose }: { readonly onClose: () => void }) {
   const t = useT()
   const [name, setName] = useState('')
   const [description, setDescription] = useState('')
-  const [error, setError] = useState<unknown>()
-  const [busy, setBusy] = useState(false)
   const make = async () => {
-    setBusy(true)
-    try {
-      await api.post('api/collections', {
-        name: name.trim(),
-        ...(description.trim() ? { description: description.trim() } : {}),
-      })
-      onClose()
-      navigate(href('settings', 'collections', name.trim()))
-    } catch (failure) {
-      setError(failure)
-      setBusy(false)
-    }
+    await api.post('api/collections', {
+      name: name.trim(),
+      ...(description.trim() ? { description: description.trim() } : {}),
+    })
+    onClose()
+    navigate(href('settings', 'collections', name.trim()))
   }
   return (
-    <Dialog
+    <FormDialog
       title={t('settings.newCollection')}
+      action={t('models.addAction')}
+      ready={name.trim() !== ''}
+      onSubmit={make}
       onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>{t('common.cancel')}</Button>
-          <Button variant="primary" busy={busy} disabled={name.trim() === ''} onClick={() => void make()}>
-            {t('models.addAction')}
-          </Button>
-        </>
-      }
     >
-      <div className="stack">
-        <TextField label={t('models.name')} value={name} onChange={(event) => setName(event.target.value)} />
-        <TextField
-          label={t('settings.presetAbout')}
-          value={description}
-          onChange={(event) => setDescription(event.target.value)}
-        />
-        {error !== undefined && <ErrorNotice error={error} />}
-      </div>
-    </Dialog>
+      <TextField label={t('models.name')} value={name} onChange={(event) => setName(event.target.value)} />
+      <TextField
+        label={t('settings.presetAbout')}
+        value={description}
+        onChange={(event) => setDescription(event.target.value)}
+      />
+    </FormDialog>
   )
 }
 
@@ -129,8 +120,9 @@ function Documents({ name }: { readonly name: string }) {
     try {
       const form = new FormData()
       for (const each of files) form.append('file', each)
-      await api.post(`${pathOf(name)}/documents`, form)
-      notify(t('settings.uploaded', { n: files.length }))
+      const { items, failed } = await api.post<Added>(`${pathOf(name)}/documents`, form)
+      if (items.length > 0) notify(t('settings.uploaded', { n: items.length }))
+      for (const { source, error } of failed) notify(`${source}: ${error.message}`, 'bad')
     } catch (failure) {
       notify(errorText(failure, t), 'bad')
     }

@@ -5,6 +5,7 @@ import { Button, IconButton } from '../../components/button.js'
 import { CopyButton } from '../../components/copy-button.js'
 import { ConfirmDialog, Dialog } from '../../components/dialog.js'
 import { SelectField, Switch, TextField } from '../../components/fields.js'
+import { FormDialog } from '../../components/form-dialog.js'
 import { Card } from '../../components/page.js'
 import { Badge, ErrorNotice, errorText, Spinner } from '../../components/states.js'
 import { notify } from '../../components/toasts.js'
@@ -118,23 +119,14 @@ function NewKey({ onClose }: { readonly onClose: () => void }) {
   const [chosen, setChosen] = useState<readonly Scope[]>(['chat', 'feedback'])
   const [expiry, setExpiry] = useState<keyof typeof days>('never')
   const [secret, setSecret] = useState<string>()
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
   const make = async () => {
-    setBusy(true)
-    setError(undefined)
     const lasts = days[expiry]
-    try {
-      const made = await api.post<{ secret: string }>('api/keys', {
-        name: name.trim(),
-        scopes: chosen,
-        ...(lasts === undefined ? {} : { expires: Date.now() + lasts * 86_400_000 }),
-      })
-      setSecret(made.secret)
-    } catch (failure) {
-      setError(failure)
-    }
-    setBusy(false)
+    const made = await api.post<{ secret: string }>('api/keys', {
+      name: name.trim(),
+      scopes: chosen,
+      ...(lasts === undefined ? {} : { expires: Date.now() + lasts * 86_400_000 }),
+    })
+    setSecret(made.secret)
   }
   if (secret !== undefined)
     return (
@@ -157,56 +149,43 @@ function NewKey({ onClose }: { readonly onClose: () => void }) {
       </Dialog>
     )
   return (
-    <Dialog
+    <FormDialog
       title={t('settings.newKey')}
+      action={t('settings.makeKey')}
+      ready={name.trim() !== '' && chosen.length > 0}
+      onSubmit={make}
       onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>{t('common.cancel')}</Button>
-          <Button
-            variant="primary"
-            busy={busy}
-            disabled={name.trim() === '' || chosen.length === 0}
-            onClick={() => void make()}
-          >
-            {t('settings.makeKey')}
-          </Button>
-        </>
-      }
     >
-      <div className="stack">
-        <TextField
-          label={t('models.name')}
-          hint={t('settings.keyName')}
-          value={name}
-          maxLength={100}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <fieldset className="stack">
-          <legend className="field-label">{t('settings.scopes')}</legend>
-          {scopes.map((scope) => (
-            <Switch
-              key={scope}
-              label={t(`settings.scope.${scope}`)}
-              hint={t(`settings.scope.${scope}.about`)}
-              checked={chosen.includes(scope)}
-              onChange={(on) =>
-                setChosen((old) => (on ? [...old, scope] : old.filter((each) => each !== scope)))
-              }
-            />
-          ))}
-        </fieldset>
-        <SelectField
-          label={t('settings.expiry')}
-          value={expiry}
-          onChange={(event) => setExpiry(event.target.value as keyof typeof days)}
-          options={(Object.keys(days) as (keyof typeof days)[]).map((value) => ({
-            value,
-            label: t(`settings.expiry.${value}`),
-          }))}
-        />
-        {error !== undefined && <ErrorNotice error={error} />}
-      </div>
-    </Dialog>
+      <TextField
+        label={t('models.name')}
+        hint={t('settings.keyName')}
+        value={name}
+        maxLength={100}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <fieldset className="stack">
+        <legend className="field-label">{t('settings.scopes')}</legend>
+        {scopes.map((scope) => (
+          <Switch
+            key={scope}
+            label={t(`settings.scope.${scope}`)}
+            hint={t(`settings.scope.${scope}.about`)}
+            checked={chosen.includes(scope)}
+            onChange={(on) =>
+              setChosen((old) => (on ? [...old, scope] : old.filter((each) => each !== scope)))
+            }
+          />
+        ))}
+      </fieldset>
+      <SelectField
+        label={t('settings.expiry')}
+        value={expiry}
+        onChange={(event) => setExpiry(event.target.value as keyof typeof days)}
+        options={(Object.keys(days) as (keyof typeof days)[]).map((value) => ({
+          value,
+          label: t(`settings.expiry.${value}`),
+        }))}
+      />
+    </FormDialog>
   )
 }

@@ -8,6 +8,7 @@ import { useFormats, useT } from '../../i18n/index.js'
 import { useShortcuts } from '../../lib/keys.js'
 import { useResource } from '../../lib/use-resource.js'
 import { href, navigate } from '../../router.js'
+import { shareDone } from './progress.js'
 import { isAtRest, type Run } from './types.js'
 import { partName, stageName, stateName, stateTone } from './words.js'
 
@@ -117,23 +118,9 @@ function RunRow({ run, chosen, onChoose }: RowProps) {
       <Badge tone={stateTone(state)}>{stateName(state, t)}</Badge>
       {!isAtRest(state) && state !== 'queued' && (
         <div className="run-progress">
-          <Progress label={t('train.progress')} value={partOf(run)} />
+          <Progress label={t('train.progress')} value={shareDone(progress)} />
         </div>
       )}
     </li>
   )
-}
-
-/** How much is done, 0 to 1; undefined where nobody knows. */
-export function partOf({ progress }: Run): number | undefined {
-  const { parts, step, steps, preparing } = progress
-  const inside =
-    step !== undefined && steps
-      ? step / steps
-      : preparing?.total
-        ? preparing.done / preparing.total
-        : undefined
-  if (!parts) return inside
-  const done = parts.filter(({ state }) => state === 'done').length
-  return Math.min(1, (done + (inside ?? 0)) / parts.length)
 }

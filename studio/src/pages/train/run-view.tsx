@@ -13,7 +13,7 @@ import { AddModel } from './add-model.js'
 import { Chart } from './chart.js'
 import { chartsOf } from './charts.js'
 import type { History } from './history.js'
-import { partOf } from './run-list.js'
+import { shareDone } from './progress.js'
 import { useSettingLabel } from './setting-fields.js'
 import { isActive, isAtRest, type Run } from './types.js'
 import { useRun } from './use-run.js'
@@ -130,7 +130,8 @@ function Standing({ run }: { readonly run: Run }) {
   const tiles: [string, ReactNode][] = []
   if (step !== undefined) tiles.push([t('train.step'), t('train.stepsOf', { step, steps: steps ?? step })])
   if (secondsLeft !== undefined && isActive(state))
-    tiles.push([t('train.left'), format.duration(secondsLeft)])
+    // A run of many parts knows only how long the one that is under way still takes.
+    tiles.push([t(parts ? 'train.leftInPart' : 'train.left'), format.duration(secondsLeft)])
   if (latest.loss !== undefined) tiles.push([t('train.chart.loss'), number(latest.loss)])
   const held = latest['heldOut.loss']
   if (held !== undefined) tiles.push([t('train.metric.heldOut.loss'), number(held)])
@@ -162,7 +163,7 @@ function Standing({ run }: { readonly run: Run }) {
           ))}
         </ol>
       )}
-      {isActive(state) && <Progress label={t('train.progress')} value={partOf(run)} />}
+      {isActive(state) && <Progress label={t('train.progress')} value={shareDone(progress)} />}
       {state === 'queued' && <p className="soft">{t('train.waiting')}</p>}
       {isActive(state) && doing && (
         <p className="soft small standing-doing" role="status">
@@ -280,6 +281,8 @@ function Facts({ run, history }: { readonly run: Run; readonly history: History 
   const t = useT()
   const format = useFormats()
   const label = useSettingLabel()
+  const said = (value: unknown) =>
+    typeof value === 'boolean' ? t(value ? 'train.form.yes' : 'train.form.no') : String(value)
   const settings = Object.entries(run.settings).filter(
     ([, value]) => value === null || typeof value !== 'object',
   )
@@ -306,7 +309,7 @@ function Facts({ run, history }: { readonly run: Run; readonly history: History 
           <Fact key={key} name={label(key)} value={paths.join(', ')} />
         ))}
         {settings.slice(0, 60).map(([key, value]) => (
-          <Fact key={key} name={label(key)} value={String(value)} />
+          <Fact key={key} name={label(key)} value={said(value)} />
         ))}
       </dl>
       {history.notes.length > 0 && (
