@@ -47,6 +47,7 @@ export function createApp(context: ServeContext): OpenAPIHono<ServeEnv> {
   app.use(corsFor(context.config))
   app.use(authenticate(context))
   app.use(readBody(context.config.limits))
+  app.use(endUnread)
 
   app.route('/', healthRoutes(context))
   app.route('/', sessionRoutes(context))
@@ -90,6 +91,12 @@ function answerError(error: Error, c: Context<ServeEnv>): Response {
   if (known.status >= 500) c.get('log').error({ err: error }, known.message)
   for (const [name, value] of Object.entries(known.headers)) c.header(name, value)
   return c.json(known.toJSON(), known.status)
+}
+
+/** The body of an answer to HEAD is sent to nobody, and what writes it must not wait for a reader. */
+const endUnread: MiddlewareHandler<ServeEnv> = async (c, next) => {
+  await next()
+  if (c.req.method === 'HEAD') await c.res.body?.cancel()
 }
 
 /** What the validators of routes throw by themselves: a body of a kind that they do not read. */

@@ -69,6 +69,8 @@ export interface ServeContext {
   /** Of the package. */
   readonly version: string
   readonly startup: Startup
+  /** Aborted when the server is told to end: answers are finished, but who only watches is not waited for. */
+  readonly ending: AbortSignal
   readonly presets?: PresetExpander
   readonly grounding?: Grounding
   /** Training runs; absent on a server that trains nothing. */
@@ -105,6 +107,7 @@ export function createContext(parts: ContextParts): ServeContext {
     meter: new Meter(store, clock, config.requestsPerMinute),
     version: '0',
     startup: { state: 'ready' },
+    ending: new AbortController().signal,
     ...parts,
   }
 }

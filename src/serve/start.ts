@@ -49,11 +49,12 @@ export async function startServer({ config, log, startEngine }: StartOptions): P
     const runs = await openRunManager({ workspace, store, log })
     const presets = createPresets(store)
     const grounding = createGrounding({ engine, store, config, log, startup })
+    const ending = new AbortController()
     const parts = { engine, store, config, log, version, startup, runs, presets, grounding }
-    const context = createContext(parts)
+    const context = createContext({ ...parts, ending: ending.signal })
     server = await listen(createApp(context).fetch, context)
     log.info({ url: server.url }, `listening on ${server.url}`)
-    return running(context, server, addModels(context))
+    return running(context, server, ending, addModels(context))
   } catch (error) {
     await server?.close(0)
     await engine?.close()
@@ -65,11 +66,13 @@ export async function startServer({ config, log, startEngine }: StartOptions): P
 function running(
   context: ServeContext,
   server: HttpServer,
+  ending: AbortController,
   models: Promise<readonly string[]>,
 ): RunningServer {
   const { engine, store, config, log, runs } = context
   let closing: Promise<void> | undefined
   const close = async () => {
+    ending.abort()
     const finished = await server.close(config.shutdownSeconds)
     if (!finished) log.warn('some answers were cut off')
     await runs?.close()

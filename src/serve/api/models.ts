@@ -9,6 +9,7 @@ import { answers, reads } from '../routes.js'
 import { plainName } from '../runs/index.js'
 import { audit, runsOf } from './answers.js'
 import { modelFiles, readModelCard } from './model-card.js'
+import { accessOf } from './record-schemas.js'
 import { tarStream } from './tar.js'
 
 const versionSchema = z
@@ -164,7 +165,13 @@ export function registryRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
   router.openapi(listRoute, async (c) => {
     const models = await store.models.list()
     const described = await Promise.all(models.map(({ name }) => describe(context, name)))
-    return c.json({ models: described }, 200)
+    if (accessOf(c) === 'anyone') return c.json({ models: described }, 200)
+    // Who changed a model, and why, is not for everyone who may ask it.
+    const shown = described.map((model) => ({
+      ...model,
+      history: model.history.map(({ user: _, reason: __, ...event }) => event),
+    }))
+    return c.json({ models: shown }, 200)
   })
 
   router.openapi(addRoute, async (c) => {

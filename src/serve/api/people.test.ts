@@ -282,6 +282,17 @@ describe('keys, usage and the audit log', () => {
     ).toHaveLength(1)
   })
 
+  it('do not tell everyone who changed a model', async () => {
+    const { admin, ada } = await people()
+    const [{ live }] = (await call('GET', '/api/models', undefined, admin)).body.models
+    await server.store.models.setTraffic('fake', { [live]: 1 }, { user: 'root', reason: 'ada asked for it' })
+    const seenBy = async (key: string) =>
+      JSON.stringify((await call('GET', '/api/models', undefined, key)).body.models)
+    expect(await seenBy(admin)).toContain('"user":"root","reason":"ada asked for it"')
+    expect(await seenBy(ada)).toContain('"action":"traffic"')
+    expect(await seenBy(ada)).not.toMatch(/root|asked/)
+  })
+
   it('show usage to its user and to admins', async () => {
     const { admin, ada, bob, bobsKey } = await people()
     await talk(ada, 'one two three')
@@ -329,6 +340,22 @@ describe('the data of people', () => {
     expect(
       (await call('GET', `/api/conversations/${conversation}`, undefined, ada)).body.messages,
     ).toHaveLength(2)
+  })
+
+  it('holds no transaction open for a client that only asks for the head', async () => {
+    const { admin } = await people()
+    let open = 0
+    const { export: lines } = server.store
+    server.store.export = async function* (options) {
+      open++
+      try {
+        yield* lines(options)
+      } finally {
+        open--
+      }
+    }
+    expect((await server.fetch('/api/export', { method: 'HEAD', key: admin })).status).toBe(200)
+    expect(open).toBe(0)
   })
 
   it('is deleted on request, by its owner or an admin', async () => {

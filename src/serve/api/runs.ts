@@ -150,7 +150,7 @@ const eventsRoute = createRoute({
   tags: ['Training'],
   summary: 'What happens in a run, as server-sent events',
   description:
-    'Each `data` is JSON: an event of the run with its position `seq`, or `{"type":"run","run":…}` with the run as it now is. The stream ends when the run is at rest.',
+    'Each `data` is JSON: an event of the run with its position `seq`, or `{"type":"run","run":…}` with the run as it now is. The stream ends when the run is at rest, or the server ends.',
   request: { params: idParams, query: z.object({ after: z.coerce.number().int().min(0).default(0) }) },
   responses: {
     200: { description: 'Events.', content: { 'text/event-stream': { schema: z.string() } } },
@@ -206,7 +206,8 @@ export function runRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
     const { id } = c.req.valid('param')
     await runs().get(id)
     const leaving = new AbortController()
-    const events = streamed(runs(), id, c.req.valid('query').after, leaving.signal)
+    const until = AbortSignal.any([leaving.signal, context.ending])
+    const events = streamed(runs(), id, c.req.valid('query').after, until)
     return eventStream(c, events, {
       ping: context.config.pingSeconds * 1000,
       onCancel: () => leaving.abort(),

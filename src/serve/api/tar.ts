@@ -1,7 +1,7 @@
 /** A folder's files as a tar stream (POSIX.1-1988 ustar; sizes beyond 8 GiB in GNU's base-256 form). */
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { toStorageError } from '../../atomic.js'
+import { StorageError, toStorageError } from '../../atomic.js'
 
 export interface TarFile {
   readonly path: string
@@ -40,7 +40,12 @@ export async function* tarStream(files: readonly TarFile[]): AsyncGenerator<Uint
           yield chunk
         }
       }
-      if (sent !== size) throw new Error(`${file.path} changed while it was read`)
+      if (sent !== size)
+        throw new StorageError(
+          'failed',
+          file.path,
+          `${file.path} changed while it was read; ask for it again`,
+        )
       const rest = size % BLOCK
       if (rest > 0) yield new Uint8Array(BLOCK - rest)
     } finally {

@@ -22,6 +22,11 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'athanor-api-'))
   await mkdir(join(root, 'data'))
   server = await createHarness()
+  await openRuns(8)
+})
+
+/** Runs of so many steps. */
+async function openRuns(steps: number): Promise<void> {
   const workspace = createWorkspace({ runs: join(root, 'runs'), data: join(root, 'data') }, server.store)
   const log = { info() {}, warn() {}, error() {} }
   runs = await openRunManager({
@@ -29,11 +34,11 @@ beforeEach(async () => {
     store: server.store,
     log,
     command: fake,
-    env: { FAKE_STEPS: '8', FAKE_MILLISECONDS: '40' },
+    env: { FAKE_STEPS: String(steps), FAKE_MILLISECONDS: '40' },
     pollMilliseconds: 20,
   })
   Object.assign(server.context, { runs })
-})
+}
 
 afterEach(async () => {
   await runs.close()
@@ -127,7 +132,14 @@ describe('a run', () => {
     expect(events.at(-1)!.run!.id).toBe(run.id)
     await rests(run.id)
     const again = await eventsOf(await server.fetch(`/api/runs/${run.id}/events?after=8`))
-    expect(again.map((event) => JSON.parse(event).type)).toEqual(['run', 'step', 'end', 'run'])
+    // The run itself is told again whenever it changes, at its end perhaps twice.
+    const types = again.map((event) => JSON.parse(event).type as string)
+    expect(types.filter((type, i) => type !== 'run' || types[i - 1] !== 'run')).toEqual([
+      'run',
+      'step',
+      'end',
+      'run',
+    ])
     const { curves, seq } = await get(`/api/runs/${run.id}/curves`)
     expect(seq).toBe(10)
     expect(curves.find(({ metric }: { metric: string }) => metric === 'loss').steps).toHaveLength(8)
@@ -135,6 +147,21 @@ describe('a run', () => {
     expect((await begin()).name).toBe('sft-2')
     const { items } = await server.store.audit.list()
     expect(items.map(({ action }) => action)).toContain('run.start')
+  })
+
+  test('does not keep the server from ending while somebody watches', async () => {
+    await runs.close()
+    await openRuns(10_000)
+    const ending = new AbortController()
+    Object.assign(server.context, { ending: ending.signal })
+    const { id } = await begin()
+    const http = await server.listen()
+    const text = fetch(`http://127.0.0.1:${http.port}/api/runs/${id}/events`).then((answer) => answer.text())
+    await vi.waitFor(async () => expect((await get(`/api/runs/${id}/curves`)).seq).toBeGreaterThan(0))
+    ending.abort()
+    expect(await http.close(20)).toBe(true)
+    const last = (await text).trim().split('\n\n').at(-1)!
+    expect(JSON.parse(last.slice('data: '.length))).toMatchObject({ type: 'run', run: { state: 'running' } })
   })
 
   test('is paused, resumed and stopped', async () => {
