@@ -245,6 +245,7 @@ export const workshop = {
   'models.fullVersion': '版本',
   'models.history': '历史',
   'models.event.add': '添加了版本 {version}',
+  'models.event.addSilent': '添加了一个版本',
   'models.event.remove': '移除了一个版本',
   'models.event.promote': '版本 {version} 已上线',
   'models.event.rollback': '已回滚到 {version}',

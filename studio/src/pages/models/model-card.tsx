@@ -298,10 +298,12 @@ function History({ model }: { readonly model: Model }) {
       <ol className="log">
         {model.history.map(({ action, to, user, reason, created }) => {
           const known = actions.find((each) => each === action)
+          // A version that did not go live leaves what is live as it was: nothing.
+          const event = known === 'add' && to === undefined ? 'addSilent' : known
           return (
             <li key={`${created} ${action} ${to}`}>
               <time className="soft">{format.date(created)}</time>{' '}
-              {known ? t(`models.event.${known}`, { version: (to ?? '').slice(0, 8) }) : action}
+              {event ? t(`models.event.${event}`, { version: (to ?? '').slice(0, 8) }) : action}
               {user && <span className="soft"> · {user}</span>}
               {reason && <span className="soft"> · {reason}</span>}
             </li>
