@@ -54,6 +54,9 @@ describe('the settings of the server', () => {
     await expect(readConfig({ flags: { corsOrigins: ['https://app.example/'] } })).rejects.toThrow(
       /corsOrigins.* of --cors-origin.*without a path/,
     )
+    await expect(readConfig({ env: { ATHANOR_PUBLIC_URL: 'chat.example:80' } })).rejects.toThrow(
+      /publicUrl of ATHANOR_PUBLIC_URL: must be a URL such as/,
+    )
     const typo = await file({ prot: 1 }, 'typo.json')
     await expect(readConfig({ file: typo })).rejects.toThrow(/typo\.json.*prot/)
     const deep = await file({ limits: { jsonDepth: 'deep' } }, 'deep.json')

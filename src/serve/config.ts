@@ -56,7 +56,10 @@ export const serveConfigSchema = z.strictObject({
   models: z.array(modelSourceSchema).default([]),
   runs: z.string().min(1).default('runs').describe('Folder whose run directories the studio shows.'),
   data: z.string().min(1).default('data').describe('Folder whose data sets the studio shows.'),
-  publicUrl: z.url().optional().describe('What clients call this server, behind a proxy.'),
+  publicUrl: z
+    .url({ protocol: /^https?$/, error: 'must be a URL such as https://chat.example' })
+    .optional()
+    .describe('What clients call this server, behind a proxy.'),
   allowedHosts: z
     .array(z.string())
     .default([])
