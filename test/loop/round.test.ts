@@ -6,6 +6,7 @@ import type { Estimate } from '../../src/eval/index.js'
 import { gather, type RoundReport, voteOf } from '../../src/recipes/next/index.js'
 import { finishRound, usualReplay } from '../../src/recipes/next/ledger.js'
 import type { NextRoundOptions } from '../../src/recipes/next/options.js'
+import { findReplay, splitText } from '../../src/recipes/next/replay.js'
 import { nextRound, previewRound } from '../../src/recipes/next/round.js'
 import { roundSchema } from '../../src/recipes/next/settings.js'
 import { openStore, type Store } from '../../src/store/index.js'
@@ -77,6 +78,12 @@ describe('a round', () => {
     })
     expect(report.guards.map(({ name }) => name)).toEqual(['refusal', 'overRefusal', 'truth', 'perplexity'])
     expect(report.stages).toMatchObject({ sft: {}, reward: {}, ppo: { steps: 2 }, judge: {} })
+    // What the perplexity is measured on is not learnt.
+    const { train, heldOut } = await splitText(await findReplay(speedrun))
+    expect(heldOut.length).toBeGreaterThan(0)
+    const learnt = (await readFile(join(dir, 'one', 'data', 'text.jsonl'), 'utf8')).trim().split('\n')
+    expect(learnt.map((line) => (JSON.parse(line) as { text: string }).text)).toEqual(train)
+    expect(train.filter((text) => heldOut.includes(text))).toEqual([])
     expect(JSON.parse(await readFile(join(dir, 'one', 'round.json'), 'utf8'))).toEqual(
       JSON.parse(JSON.stringify(report)),
     )
@@ -170,7 +177,15 @@ describe('a round', () => {
       asked(store, 'second', { abandon: true, signal: again.signal, onEvent: () => again.abort() }),
     )
     expect(result.outcome).toBe('stopped')
-    expect((await store.rounds.list()).items.map(({ state }) => state)).toEqual(['running', 'failed'])
+    const states = async () => (await store.rounds.list()).items.map(({ state }) => state)
+    expect(await states()).toEqual(['running', 'failed'])
+    // The one that was given up comes back on the same terms.
+    await expect(nextRound(asked(store, 'first'))).rejects.toMatchObject({ code: 'recipe/exists' })
+    const back = new AbortController()
+    await nextRound(
+      asked(store, 'first', { abandon: true, signal: back.signal, onEvent: () => back.abort() }),
+    )
+    expect(await states()).toEqual(['failed', 'running'])
     await store.close()
   })
 

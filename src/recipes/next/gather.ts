@@ -76,6 +76,7 @@ export interface GatheredCounts {
   readonly comparisons: number
   readonly heldOutComparisons: number
   readonly heldOutPrompts: number
+  /** Corrections to learn from. */
   readonly demonstrations: number
   /** People whose votes are left. */
   readonly trusted: number
@@ -98,8 +99,8 @@ export function gather(
   const reliability = measureReliability(judgements, seed, known)
   const settled = settle(judgements, reliability, cleaning, seed)
   const used = new Set(settled.judgements.flatMap(({ votes }) => votes))
-  const demonstrations = judged.demonstrations.filter(({ vote }) => used.has(vote))
   const isKept = (prompt: Vote['prompt']) => isHeldOut(prompt, share)
+  const demonstrations = judged.demonstrations.filter(({ vote, prompt }) => used.has(vote) && !isKept(prompt))
   const train = settled.judgements.filter(({ prompt }) => !isKept(prompt))
   const heldOut = settled.judgements.filter(({ prompt }) => isKept(prompt))
   // A vote of which something is left is used, whatever was said of the rest of it.
@@ -121,7 +122,7 @@ export function gather(
   return {
     train,
     heldOut,
-    demonstrations: demonstrations.filter(({ prompt }) => !isKept(prompt)),
+    demonstrations,
     lonely: judged.lonely,
     drops: [...drops.values()],
     people: [...reliability.values()],

@@ -109,15 +109,21 @@ export async function replaySuites({ suites }: Partial<Replay>): Promise<Evaluat
 /** Characters of held-out text that the perplexity is measured on at most. */
 const TEXT_CHARACTERS = 60_000
 
-/** Documents of the pretraining text that the base model never saw: the same that its run kept, where that run tells. */
-export async function heldOutTexts({ text, dir }: Partial<Replay>): Promise<string[]> {
-  if (text === undefined || dir === undefined) return []
+/**
+ * The pretraining text in two: what may be learnt again, and some of what the base model never saw (the same that its run kept, where
+ * that run tells), which the perplexity is measured on and no round learns.
+ */
+export async function splitText({
+  text,
+  dir,
+}: Partial<Replay>): Promise<{ readonly train: readonly string[]; readonly heldOut: readonly string[] }> {
+  if (text === undefined || dir === undefined) return { train: [], heldOut: [] }
   const root = basename(dir) === 'data' ? resolve(dir, '..') : dir
   const { fraction, seed } = await baseSplit(join(root, 'base', 'trainer.json'))
   const documents: { id: string; text: string }[] = []
   for await (const document of readTextFiles([text])) documents.push(document)
-  if (documents.length < 2) return []
-  const { heldOut } = splitHeldOut(documents, { fraction, seed })
+  if (documents.length < 2) return { train: documents.map(({ text }) => text), heldOut: [] }
+  const { train, heldOut } = splitHeldOut(documents, { fraction, seed })
   const texts: string[] = []
   let characters = 0
   for (const { text } of heldOut) {
@@ -125,7 +131,7 @@ export async function heldOutTexts({ text, dir }: Partial<Replay>): Promise<stri
     if (characters > TEXT_CHARACTERS) break
     if (text.trim() !== '') texts.push(text)
   }
-  return texts
+  return { train: train.map(({ text }) => text), heldOut: texts }
 }
 
 async function baseSplit(path: string): Promise<{ fraction: number; seed: number }> {

@@ -16,7 +16,6 @@ import { Rng } from '../../rng.js'
 import type { JsonObject, ModelVersion } from '../../store/index.js'
 import type { ChatMessage } from '../../text/index.js'
 import { ppo, type RewardResult, reward, sft } from '../../train/index.js'
-import { RecipeError } from '../errors.js'
 import { answerPrompts } from '../speedrun/answers.js'
 import { type Cleaned, scrubVotes } from './clean.js'
 import { checkGuards, decide } from './decide.js'
@@ -44,20 +43,25 @@ import {
   standardized,
 } from './measure.js'
 import type { NextRoundOptions, RoundOutcome } from './options.js'
+import { rehearse } from './rehearsal.js'
 import {
-  type EarlierQuestion,
-  earlierQuestions,
   exists,
   findReplay,
-  heldOutTexts,
   type Replay,
   replayPrompts,
   replayRankings,
   replaySuites,
+  splitText,
 } from './replay.js'
 import { type RoundReport, roundMarkdown } from './report.js'
-import { type RoundPreset, type RoundSettings, roundPresets, roundSchema, withSettings } from './settings.js'
-import { questionKey, type Vote } from './votes.js'
+import {
+  findRoundPreset,
+  parseSettings,
+  type RoundPreset,
+  type RoundSettings,
+  withSettings,
+} from './settings.js'
+import { distinctPrompts, type Vote } from './votes.js'
 import { complete, openWorkshop, withModel } from './workshop.js'
 
 /** What there is to learn from, without learning from it: nothing is written, to the store or elsewhere. */
@@ -93,8 +97,9 @@ export async function nextRound(options: NextRoundOptions): Promise<RoundOutcome
   const from = options.replay ?? (await usualReplay(options.store, live.model))
   const replay = from === undefined ? undefined : await findReplay(from)
   const known = await findRound(options.store, live.model, dir)
-  if (!known || known.state === 'running') await refuseOthers(options, live.model, dir)
-  if (!known && !(await exists(join(dir, 'journal.json')))) {
+  const isOver = known?.state === 'promoted' || known?.state === 'rejected'
+  if (!isOver) await refuseOthers(options, live.model, dir)
+  if (!isOver && !(await exists(join(dir, 'journal.json')))) {
     // Before anything is written: is it worth it?
     const feedback = await unusedFeedback(options.store, live.model)
     const gathered = gather(feedback.map(voteOf), settings)
@@ -107,6 +112,9 @@ export async function nextRound(options: NextRoundOptions): Promise<RoundOutcome
     replay: replay?.dir ?? null,
     settings,
   })
+  // One that was given up, or had too little to learn from then.
+  if (known && !isOver && known.state !== 'running')
+    await options.store.rounds.update(known.id, { state: 'running', error: null, ended: null })
   try {
     return await run({ ...options, dir, settings, preset, replay }, journal, live)
   } catch (error) {
@@ -132,7 +140,8 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
   const { seed, level } = settings
   const replay: Partial<Replay> = plan.replay ?? {}
   const root = Rng.seed(seed).fork('round')
-  const { at, machine, stage, part, stored, progress, using, write } = openWorkshop(plan, journal)
+  const workshop = openWorkshop(plan, journal)
+  const { at, machine, stage, part, stored, progress, using, write } = workshop
   await makeDirectory(at('data'))
 
   // ---- what people said ----
@@ -229,53 +238,36 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
     return { rankings: rankings.length, prompts: prompts.length }
   })
   const corrections = gathered.demonstrations.length
-  // What it must stay: the live version's own answers to earlier prompts, or what was demonstrated there, where the last reward model
-  // likes that better.
   const again = await part('again', corrections === 0 ? '' : 'what it must not forget', async () => {
     if (corrections === 0) return { own: 0, demonstrated: 0 }
-    const count = Math.round(preset.replay.answersPerCorrection * corrections)
-    const earlierOnes = await earlierQuestions(replay, count, root.fork('again'))
-    const asked =
-      earlierOnes.length > 0
-        ? earlierOnes
-        : distinctPrompts(gathered.train.map(({ prompt }) => prompt))
-            .slice(0, count)
-            .map((prompt): EarlierQuestion => ({ prompt }))
-    const own = await using(live.dir, (model) =>
-      answerPrompts(
-        model,
-        asked.map(({ prompt }) => prompt),
-        { temperature: 0, maxTokens: preset.maxTokens, ...progress('answering as before') },
-      ),
-    )
-    const choices = asked.map(({ prompt, demonstrated }, i) => ({
-      prompt,
-      answers: [own[i]![0]!, ...(demonstrated === undefined ? [] : [demonstrated])],
-    }))
-    const worth =
-      lastReward === undefined
-        ? () => 0
-        : byScores(
-            await withModel(
-              () => loadRewardModel(lastReward, machine),
-              (model) => rewardScores(model, choices, { signal }),
-            ),
-          )
-    const chosen = choices.map(({ prompt, answers }) => {
-      const [mine, shown] = answers as [string, string?]
-      const isBetter = shown !== undefined && worth(prompt, shown)! > worth(prompt, mine)!
-      return { prompt, answer: isBetter ? shown : mine, demonstrated: isBetter }
+    const answers = await rehearse(workshop, {
+      live: live.dir,
+      lastReward,
+      replay,
+      asked: gathered.train.map(({ prompt }) => prompt),
+      count: Math.round(preset.replay.answersPerCorrection * corrections),
+      maxTokens: preset.maxTokens,
+      rng: root.fork('again'),
     })
-    const spoken = chosen.filter(({ answer }) => answer !== '')
-    await write('again.jsonl', spoken.map(demonstrationLine))
-    const demonstrated = spoken.filter((each) => each.demonstrated).length
-    return { own: spoken.length - demonstrated, demonstrated }
+    await write('again.jsonl', answers.map(demonstrationLine))
+    const demonstrated = answers.filter((each) => each.demonstrated).length
+    return { own: answers.length - demonstrated, demonstrated }
   })
   // What SFT is mixed with, and what PPO must not unlearn.
   const mixed = [
     ...earlier.demonstrations,
     ...(again.own + again.demonstrated > 0 ? [at('data', 'again.jsonl')] : []),
   ]
+
+  const text = replay.text === undefined ? undefined : await splitText(replay)
+  const learntText = await part('text', '', async () => {
+    if (text === undefined) return []
+    await write(
+      'text.jsonl',
+      text.train.map((document) => JSON.stringify({ text: document })),
+    )
+    return [at('data', 'text.jsonl')]
+  })
 
   // ---- training ----
   const preferences = [at('data', 'preferences.jsonl'), ...earlier.preferences]
@@ -322,11 +314,11 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
         model: start,
         rewardModel: at('reward'),
         data: [at('data', 'prompts.jsonl')],
-        ...(replay.text === undefined ? {} : { ptxText: [replay.text] }),
+        ...(learntText.length === 0 ? {} : { ptxText: learntText }),
         ...(corrections === 0 ? {} : { ptxDialogues: [at('data', 'corrections.jsonl'), ...mixed] }),
         overrides: {
           ...preset.ppo,
-          ...(replay.text === undefined && corrections === 0 ? { ptxCoefficient: 0 } : {}),
+          ...(learntText.length === 0 && corrections === 0 ? { ptxCoefficient: 0 } : {}),
           maxTokens: preset.maxTokens,
           seed,
         },
@@ -353,7 +345,7 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
   })
   const questions = distinctPrompts(gathered.heldOut.map(({ prompt }) => prompt))
   const suites = await replaySuites(replay)
-  const texts = await heldOutTexts(replay)
+  const texts = text?.heldOut ?? []
   const examination = (folder: string, label: string) =>
     using(folder, (model) =>
       examine(model, {
@@ -450,23 +442,6 @@ async function run(plan: Plan, journal: RoundJournal, liveNow: ModelVersion): Pr
   return { outcome: final.promoted ? 'promoted' : 'rejected', dir, candidate: at('policy'), report: final }
 }
 
-function parseSettings(settings: NextRoundOptions['settings']): RoundSettings {
-  const parsed = roundSchema.safeParse(settings ?? {})
-  if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`)
-  throw new RecipeError('recipe/plan', `the settings of the round are wrong: ${problems.join('; ')}`)
-}
-
-/** @throws RecipeError naming the presets there are */
-export function findRoundPreset(name: string): RoundPreset {
-  const preset = Object.hasOwn(roundPresets, name) ? roundPresets[name] : undefined
-  if (preset) return preset
-  throw new RecipeError(
-    'recipe/preset',
-    `there is no preset '${name}' for a round; there are ${Object.keys(roundPresets).join(', ')}`,
-  )
-}
-
 function accuracyOf({ report }: RewardResult): Estimate | undefined {
   if (!report) return undefined
   const { value, low, high, count } = report.accuracy
@@ -486,10 +461,6 @@ function demonstrationLine({
 }
 
 const promptsOf = (votes: readonly Vote[]) => votes.map(({ prompt }) => prompt)
-
-function distinctPrompts(prompts: readonly Vote['prompt'][]): Vote['prompt'][] {
-  return [...new Map(prompts.map((prompt) => [questionKey(prompt), prompt])).values()]
-}
 
 const mean = (values: readonly number[]) =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)

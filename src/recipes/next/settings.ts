@@ -1,6 +1,7 @@
 /** How a round of learning from people is done. No more than schemas and presets, so that `--help` is quick. */
 import { z } from 'zod'
 import type { PpoOptions, RewardOptions, SftOptions } from '../../train/index.js'
+import { RecipeError } from '../errors.js'
 
 const size = z.number().int().positive()
 const share = z.number().min(0).max(1)
@@ -169,6 +170,24 @@ const list: readonly RoundPreset[] = [
 export const roundPresets: Readonly<Record<string, RoundPreset>> = Object.fromEntries(
   list.map((preset) => [preset.name, preset]),
 )
+
+/** @throws RecipeError naming every setting that is wrong */
+export function parseSettings(settings: unknown): RoundSettings {
+  const parsed = roundSchema.safeParse(settings ?? {})
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`)
+  throw new RecipeError('recipe/plan', `the settings of the round are wrong: ${problems.join('; ')}`)
+}
+
+/** @throws RecipeError naming the presets there are */
+export function findRoundPreset(name: string): RoundPreset {
+  const preset = Object.hasOwn(roundPresets, name) ? roundPresets[name] : undefined
+  if (preset) return preset
+  throw new RecipeError(
+    'recipe/preset',
+    `there is no preset '${name}' for a round; there are ${Object.keys(roundPresets).join(', ')}`,
+  )
+}
 
 /** A preset with what the settings put in its place. */
 export function withSettings(preset: RoundPreset, settings: RoundSettings): RoundPreset {

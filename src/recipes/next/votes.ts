@@ -78,6 +78,11 @@ export function questionKey(prompt: readonly ChatMessage[]): string {
   return JSON.stringify(prompt.map(({ role, content }) => [role, plain(content)]))
 }
 
+/** Each question once. */
+export function distinctPrompts(prompts: readonly Vote['prompt'][]): Vote['prompt'][] {
+  return [...new Map(prompts.map((prompt) => [questionKey(prompt), prompt])).values()]
+}
+
 /** A text as it is compared: case, spaces and Unicode forms do not matter. */
 export function plain(text: string): string {
   return text.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ').trim()
