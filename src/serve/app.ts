@@ -123,7 +123,8 @@ function observe({ log, metrics, clock }: ServeContext): MiddlewareHandler<Serve
       const milliseconds = clock.now() - began
       const { method } = c.req
       const { status } = c.res
-      const route = status === 404 ? 'none' : routePath(c)
+      // Of the handler that spoke last, as it was registered: what clients make up is never a label.
+      const route = routePath(c)
       metrics.active.dec()
       metrics.requests.inc({ method, route, status: String(status) })
       metrics.duration.observe({ route }, milliseconds / 1000)

@@ -35,8 +35,8 @@ const taskSchema = z
     category: z.string().optional(),
     overlap: z.int().openapi({ description: 'How many people should judge it.' }),
     priority: z.int().openapi({ description: 'Higher comes first.' }),
-    user: z.string(),
-    conversation: z.string().optional(),
+    user: z.string().optional().openapi({ description: 'Whose prompt it is; for admins.' }),
+    conversation: z.string().optional().openapi({ description: 'For admins.' }),
     created: z.number(),
   })
   .openapi('LabelTask')
@@ -101,7 +101,7 @@ const nextRoute = createRoute({
   path: '/api/labeling/next',
   tags,
   summary: 'The next task for a labeler',
-  description: 'It is kept for them for half an hour. Who wrote the answers is not told.',
+  description: 'It is kept for them for half an hour. Who asked and who wrote the answers is not told.',
   request: { query: z.object({ labeler: labelerSchema.optional(), kind: kindSchema.optional() }) },
   responses: answers(
     z.object({ task: taskSchema.nullable() }),
@@ -273,7 +273,7 @@ export function labelingRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
   return router
 }
 
-const withoutNames = (task: LabelTask): LabelTask => ({
+const withoutNames = ({ user: _, conversation: __, answers: written, ...task }: LabelTask) => ({
   ...task,
-  answers: task.answers.map(({ text }) => ({ text })),
+  answers: written.map(({ text }) => ({ text })),
 })

@@ -295,10 +295,15 @@ describe('/health and /metrics', () => {
       'athanor_http_requests_total{method="POST",route="/v1/chat/completions",status="200"} 1',
     )
     // A GET by its own route, though the studio's takes every path.
-    await server.fetch('/v1/models/fake')
-    expect(await (await server.fetch('/metrics')).text()).toContain(
-      'athanor_http_requests_total{method="GET",route="/v1/models/:id",status="200"} 1',
-    )
+    for (const path of ['/v1/models/fake', '/v1/models/nobody', '/nothing/here']) await server.fetch(path)
+    const counted = await (await server.fetch('/metrics')).text()
+    for (const [route, status] of [
+      ['/v1/models/:id', 200],
+      ['/v1/models/:id', 404],
+      ['/*', 404],
+    ])
+      expect(counted).toContain(`{method="GET",route="${route}",status="${status}"} 1`)
+    expect(counted).not.toMatch(/nobody|nothing/)
     expect(text).toContain('athanor_engine_slots 16')
   })
 })
