@@ -127,6 +127,7 @@ async function train(stage: StageRun<PpoRecipe>, options: PpoOptions): Promise<P
           chat,
           contextLength: config.contextLength,
           batchSize: recipe.ptxBatchSize,
+          textShare: recipe.ptxTextShare,
           onEvent,
         })
       : undefined

@@ -82,6 +82,12 @@ export const ppoSchema = z.strictObject({
 
   ptxCoefficient: amount.default(0).describe('weight of the language-model loss on other text (PPO-ptx)'),
   ptxBatchSize: size.default(4).describe('rows of that text in each update'),
+  ptxTextShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('share of plain text in these rows, where there are dialogues too'),
 
   ...policyOptimization,
   criticLearningRate: z.number().gt(0).optional().describe("peak rate of the critic (default: the actor's)"),

@@ -25,29 +25,32 @@ export interface TextRowsOptions {
   readonly chat: ChatFormat
   readonly contextLength: number
   readonly batchSize: number
+  /** Share of plain text in a batch, where there are dialogues too. */
+  readonly textShare: number
   readonly seed: number
   readonly maxSkipped: number
   readonly onEvent: OnEvent
 }
 
-/** Batches by number of update, each row once before any comes again. @throws TrainError where there is no row */
+/**
+ * Batches by number of update, each row once before any of its kind comes again. There is far more plain text than dialogues as a
+ * rule, so each kind has its share of a batch. @throws TrainError where there is no row
+ */
 export async function textRows(options: TextRowsOptions): Promise<(update: number) => TextBatch> {
-  const rows = [...(await dialogueRows(options)), ...(await plainRows(options))]
-  if (rows.length === 0) {
+  const [dialogues, plain] = [await dialogueRows(options), await plainRows(options)]
+  if (dialogues.length + plain.length === 0) {
     throw new TrainError(
       'data',
       `the text for PPO-ptx has no row of ${options.contextLength} tokens to learn from; give more, or leave ptxCoefficient at 0`,
     )
   }
-  const { batchSize: B, contextLength: T, seed } = options
+  const { batchSize: B, contextLength: T, textShare, seed } = options
   const root = Rng.seed(seed).fork('ptx')
+  const texts = plain.length === 0 ? 0 : dialogues.length === 0 ? B : Math.round(textShare * B)
+  const nextText = inTurn(plain, texts, root.fork('text'))
+  const nextDialogues = inTurn(dialogues, B - texts, root.fork('dialogues'))
   return (update) => {
-    const chosen = Array.from({ length: B }, (_, i) => {
-      const at = update * B + i
-      const epoch = Math.floor(at / rows.length)
-      const order = root.fork(epoch).shuffle([...rows.keys()])
-      return rows[order[at % rows.length]!]!
-    })
+    const chosen = [...nextDialogues(update), ...nextText(update)]
     const stack = (name: keyof Row) => {
       const all = new Int32Array(B * T)
       chosen.forEach((row, i) => void all.set(row[name], i * T))
@@ -60,6 +63,16 @@ export async function textRows(options: TextRowsOptions): Promise<(update: numbe
       documents: stack('documents'),
     }
   }
+}
+
+/** `count` rows by number of update, in a new order each time round. */
+function inTurn(rows: readonly Row[], count: number, rng: Rng): (update: number) => Row[] {
+  return (update) =>
+    Array.from({ length: count }, (_, i) => {
+      const at = update * count + i
+      const order = rng.fork(Math.floor(at / rows.length)).shuffle([...rows.keys()])
+      return rows[order[at % rows.length]!]!
+    })
 }
 
 async function dialogueRows({ dialogues, chat, contextLength, maxSkipped, onEvent }: TextRowsOptions) {
