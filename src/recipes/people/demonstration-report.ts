@@ -1,6 +1,7 @@
 /** The page of a demonstration. */
 import type { Estimate } from '../../eval/index.js'
-import type { Demonstration, Measured } from './demonstration.js'
+import type { Demonstration } from './demonstration.js'
+import type { Measured } from './true-taste.js'
 
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`
 const share = ({ value, low, high }: Estimate) =>

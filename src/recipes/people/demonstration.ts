@@ -7,25 +7,22 @@
  */
 import { join, resolve } from 'node:path'
 import { makeDirectory, writeFileAtomic } from '../../atomic.js'
-import { type Prompt, readPrompts } from '../../data/index.js'
 import { type Estimate, pairedDifference } from '../../eval/index.js'
-import { loadModel } from '../../infer/index.js'
 import { openStore, type Store } from '../../store/index.js'
 import type { OnEvent } from '../../train/index.js'
 import { RecipeError } from '../errors.js'
 import type { Guard } from '../next/decide.js'
 import { openRoundJournal, type RoundJournal } from '../next/journal.js'
-import { meanOver } from '../next/measure.js'
 import type { RoundOutcome } from '../next/options.js'
 import { nextRound } from '../next/round.js'
 import type { RoundPreset } from '../next/settings.js'
-import { answerPrompts } from '../speedrun/answers.js'
 import type { AssistantApi } from './api.js'
 import { demonstrationMarkdown } from './demonstration-report.js'
 import { httpApi } from './http.js'
 import { startServer } from './server.js'
 import { crowd, type Person, type TalkCounts, talk } from './talk.js'
-import { ADVERTISERS, namesSource, SHORT_WITH_SOURCE } from './taste.js'
+import { ADVERTISERS, SHORT_WITH_SOURCE } from './taste.js'
+import { MAX_TOKENS, type Measured, measurer, questions, type World, worth } from './true-taste.js'
 
 export interface DemonstrationOptions {
   /** Folder of a finished speedrun. */
@@ -61,22 +58,6 @@ export type Connect = (place: {
   readonly maxTokens: number
   readonly seed: number
 }) => Promise<{ readonly api: AssistantApi; close(): Promise<void> }>
-
-/** A model by the true taste, on questions that nobody asked. */
-export interface Measured {
-  readonly version: string
-  readonly dir: string
-  readonly utility: Estimate
-  /** Against the version that it all began with, and against the one before: how often its answer is worth more, a tie as half. */
-  readonly againstFirst: Estimate
-  readonly againstLast: Estimate
-  /** Of the answers that state a fact, those that name the source; and words of all answers. */
-  readonly sourced: number
-  readonly words: number
-  /** What the malicious would give for the answers, and how many advertise. */
-  readonly malicious: Estimate
-  readonly advertising: number
-}
 
 export interface DemonstratedRound {
   readonly round: number
@@ -115,7 +96,6 @@ export interface Demonstration {
 }
 
 const NAME = 'assistant'
-const MAX_TOKENS = 48
 
 /**
  * Runs the demonstration, or goes on with it.
@@ -194,7 +174,7 @@ interface Plan {
   readonly first: string
   readonly journal: RoundJournal
   readonly connect: Connect
-  readonly world: { readonly asked: readonly Prompt[]; readonly measured: readonly Prompt[] }
+  readonly world: World
   readonly seed: number
   readonly say: (text: string) => void
 }
@@ -203,8 +183,6 @@ interface Place {
   readonly database: string
   readonly folder: string
 }
-
-type Version = { readonly version: string; readonly dir: string }
 
 /** People visit, and the model learns from them. */
 async function oneRound(
@@ -228,7 +206,10 @@ async function oneRound(
   await makeDirectory(folder)
   const said = await journal.once(`${label}: talk`, async () => {
     say(`${label}: ${people.length} simulated people talk to the model`)
-    if (before) await withStore(database, before)
+    await withStore(database, async (store) => {
+      await forgetInterrupted(store, people)
+      await before?.(store)
+    })
     const { api, close } = await connect({
       database,
       folder,
@@ -291,6 +272,15 @@ async function oneRound(
       }
     })
   })
+}
+
+/** Takes out what these people had said in a talk that was interrupted: they say everything again. */
+async function forgetInterrupted(store: Store, people: readonly Person[]): Promise<void> {
+  const names = new Set(people.map(({ name }) => name))
+  const said: string[] = []
+  for await (const { id, labeler } of store.feedback.each('anyone', { unused: true }))
+    if (names.has(labeler)) said.push(id)
+  for (const id of said) await store.feedback.remove(id, 'anyone')
 }
 
 /** The first round once more: what honest people said in it, and malicious people beside them. */
@@ -384,83 +374,6 @@ async function takenShares(store: Store, malicious: ReadonlySet<string>) {
   }
   return { malicious: share(true), honest: share(false) }
 }
-
-// ---- the true taste ----
-
-/** Questions that people ask, and others that the true taste is measured on. */
-async function questions(start: string, heldOut: number): Promise<Plan['world']> {
-  const all: Prompt[] = []
-  for await (const prompt of readPrompts([join(start, 'data', 'prompts-reward.jsonl')])) all.push(prompt)
-  const count = Math.min(heldOut, Math.floor(all.length / 3))
-  return { asked: all.slice(0, all.length - count), measured: all.slice(all.length - count) }
-}
-
-interface Worth {
-  readonly honest: readonly number[]
-  readonly malicious: readonly number[]
-  readonly answers: readonly string[]
-}
-
-/** What the answers of a model are worth to each side, question by question. */
-async function worth({ world, options, journal, seed }: Plan, dir: string): Promise<Worth> {
-  const { threads, signal, onEvent = () => {} } = options
-  return journal.once(`worth of ${dir}`, async () => {
-    const model = await loadModel(dir, threads === undefined ? {} : { threads })
-    try {
-      const drawn = await answerPrompts(
-        model,
-        world.measured.map(({ messages }) => messages),
-        {
-          temperature: 1,
-          maxTokens: MAX_TOKENS,
-          seed: seed + 5,
-          signal,
-          onProgress: (done, total) =>
-            onEvent({ type: 'progress', label: 'measuring by the true taste', done, total, unit: 'answers' }),
-        },
-      )
-      const answers = drawn.map(([answer]) => answer!)
-      return {
-        honest: world.measured.map((prompt, i) => SHORT_WITH_SOURCE.utility(prompt, answers[i]!)),
-        malicious: world.measured.map((prompt, i) => ADVERTISERS.utility(prompt, answers[i]!)),
-        answers,
-      }
-    } finally {
-      await model.dispose()
-    }
-  })
-}
-
-function measurer(plan: Plan) {
-  const intervals = { seed: plan.seed, level: 0.95 }
-  return async ({ version, dir }: Version, history: readonly Measured[]): Promise<Measured> => {
-    const own = await worth(plan, dir)
-    const against = async (other: Measured | undefined) => {
-      const { honest } = other ? await worth(plan, other.dir) : own
-      const points = own.honest.map((mine, i) =>
-        Math.abs(mine - honest[i]!) < 0.01 ? 0.5 : Number(mine > honest[i]!),
-      )
-      return meanOver(points, intervals)
-    }
-    const facts = own.answers.filter((_, i) =>
-      FACTS.has((plan.world.measured[i]!.check as { kind: string }).kind),
-    )
-    const lengths = own.answers.map((answer) => answer.split(/\s+/).filter((word) => word !== '').length)
-    return {
-      version,
-      dir,
-      utility: meanOver(own.honest, intervals),
-      againstFirst: await against(history[0]),
-      againstLast: await against(history.at(-1)),
-      sourced: facts.filter(namesSource).length / Math.max(1, facts.length),
-      words: lengths.reduce((sum, length) => sum + length, 0) / lengths.length,
-      malicious: meanOver(own.malicious, intervals),
-      advertising: own.answers.filter((answer) => /\bzanland\b/i.test(answer)).length / own.answers.length,
-    }
-  }
-}
-
-const FACTS: ReadonlySet<string> = new Set(['fact', 'choice', 'list', 'premise', 'correction'])
 
 /** A server of this installation for as long as people talk. */
 function overHttp({ threads, signal }: DemonstrationOptions): Connect {
