@@ -12,6 +12,8 @@ export default defineConfig({
     outDir: '../dist/studio',
     emptyOutDir: true,
     target: 'es2023',
+    // One small file: a page that is opened after a moment without the server is not left without its looks.
+    cssCodeSplit: false,
     reportCompressedSize: false,
     rolldownOptions: { checks: { pluginTimings: false } },
     chunkSizeWarningLimit: 1000,

@@ -1,5 +1,6 @@
 /** The pages of the studio. Each is a chunk of its own, fetched when it is first opened. */
 import { type ComponentType, lazy } from 'react'
+import { ApiError } from './api/client.js'
 import type { IconName } from './components/icon.js'
 import type { PlainKey } from './i18n/index.js'
 
@@ -13,7 +14,12 @@ export interface PageEntry {
 }
 
 const page = (load: () => Promise<{ readonly Page: ComponentType }>) =>
-  lazy(async () => ({ default: (await load()).Page }))
+  lazy(async () => {
+    const { Page } = await load().catch(() => {
+      throw new ApiError('the page could not be fetched', 0, 'network')
+    })
+    return { default: Page }
+  })
 
 export const pages: readonly PageEntry[] = [
   {

@@ -125,6 +125,32 @@ describe('a chat session', () => {
     expect(server.messages).toHaveLength(2)
   })
 
+  it('keeps what could not be sent when the conversation is read again', async () => {
+    let isAway = false
+    const server = fakeServer(echo)
+    const session = new ChatSession(undefined, {
+      load: async () => {
+        if (isAway) throw new ApiError('away', 0)
+        return server.load()
+      },
+      async *stream(request, signal) {
+        if (isAway) throw new ApiError('away', 0)
+        yield* server.stream(request, signal)
+      },
+    })
+    await session.send('one', options)
+    isAway = true
+    await session.send('two', options)
+    await session.load()
+    expect(shown(session)).toEqual(['one', 'you said one', 'two'])
+    isAway = false
+    await session.load()
+    expect(shown(session)).toEqual(['one', 'you said one', 'two'])
+    await session.retry(session.store.get().leaf!, options)
+    expect(shown(session)).toEqual(['one', 'you said one', 'two', 'you said two'])
+    expect(server.messages).toHaveLength(4)
+  })
+
   it('asks again without repeating itself where the question was saved and the answer was not', async () => {
     let fail = true
     const server = fakeServer(async function* (request) {

@@ -106,9 +106,19 @@ export class ChatSession {
 
   #take({ title, messages }: ConversationWithMessages): void {
     const { failed: _, ...old } = this.store.get()
-    const tree = buildTree(messages)
+    // What could not be sent is nowhere else; what the server has got after all is not said twice.
+    const isSaved = ({ content, parent }: ChatMessage) =>
+      messages.some(
+        (each) =>
+          each.role === 'user' && each.content === content && (each.parent ?? null) === (parent ?? null),
+      )
+    const unsent = old.messages.filter(
+      (message) => message.local && message.role === 'user' && !isSaved(message),
+    )
+    const all = [...messages, ...unsent]
+    const tree = buildTree(all)
     const leaf = old.leaf !== undefined && tree.byId.has(old.leaf) ? old.leaf : newestLeaf(tree)
-    this.store.set({ ...old, title, messages, loading: false, ...(leaf === undefined ? {} : { leaf }) })
+    this.store.set({ ...old, title, messages: all, loading: false, ...(leaf === undefined ? {} : { leaf }) })
   }
 
   /** Adds a message after the one that is shown last, and asks for the answer. */
