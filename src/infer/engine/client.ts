@@ -17,6 +17,7 @@ import type {
   GenerationRequest,
   ModelSource,
   ScoreRequest,
+  Scores,
   TokenizeRequest,
 } from './types.js'
 
@@ -188,7 +189,7 @@ class EngineClient implements Engine {
     return this.#checked('embed', embedSchema, request, options)
   }
 
-  score(request: ScoreRequest, options: CallOptions = {}): Promise<Float32Array> {
+  score(request: ScoreRequest, options: CallOptions = {}): Promise<Scores> {
     return this.#checked('score', scoreSchema, request, options)
   }
 

@@ -14,7 +14,7 @@ import {
 } from '../constrain/index.js'
 import { InferError } from '../errors.js'
 import type { LanguageModel } from '../language-model.js'
-import { scoreDialogues } from '../reward.js'
+import { encodeForScore, scoreTokens } from '../reward.js'
 import { Answer } from './answer.js'
 import type { Task } from './batch.js'
 import { endIdsOf, Library, type Loaded, type LoadedDecoder } from './library.js'
@@ -28,6 +28,7 @@ import type {
   EngineOptions,
   GenerationEvent,
   ScoreRequest,
+  Scores,
   TokenizeRequest,
 } from './types.js'
 
@@ -210,7 +211,8 @@ export class EngineCore {
     hooks: { emit(event: GenerationEvent): void; fail(error: unknown): void },
   ): Answer {
     const { model } = decoder
-    const { prompt, seed, overflow, maxTokens } = request
+    const { prompt, seed, overflow, maxTokens, logitBias = {} } = request
+    checkBias(logitBias, model.config.vocabSize)
     const capacity = decoder.batch.rows.capacity
     const limits = { capacity, maxTokens, overflow, longestToken: decoder.longestToken }
     const isChat = 'messages' in prompt
@@ -331,7 +333,7 @@ export class EngineCore {
     })
   }
 
-  async #score({ model: name, dialogues }: ScoreRequest, signal: AbortSignal): Promise<Float32Array> {
+  async #score({ model: name, dialogues }: ScoreRequest, signal: AbortSignal): Promise<Scores> {
     this.#checkRoom()
     const { loaded, release } = await this.#library.use(name)
     try {
@@ -341,9 +343,16 @@ export class EngineCore {
           `${JSON.stringify(name)} is not a reward model, so it gives no scores; choose one that 'athanor reward' made`,
         )
       }
-      const scores = await scoreDialogues(loaded.model, dialogues, { signal })
-      this.#countsOf(name).requests++
-      return scores
+      const { model } = loaded
+      const rows = dialogues.map(
+        (messages) => encodeForScore(model.chat, messages, model.config.contextLength).ids,
+      )
+      const scores = await scoreTokens(model, rows, { signal })
+      const tokens = rows.reduce((sum, { length }) => sum + length, 0)
+      const counts = this.#countsOf(name)
+      counts.requests++
+      counts.promptTokens += tokens
+      return { scores, tokens }
     } finally {
       release()
     }
@@ -466,4 +475,14 @@ function asDecoder(loaded: Loaded, name: string): LoadedDecoder & Loaded {
 function tokenizerOf(model: LanguageModel) {
   if (model.tokenizer) return model.tokenizer
   throw new InferError('infer/tokenizer', `${model.dir || 'this model'} has no tokenizer; give token ids`)
+}
+
+/** @throws InferError `infer/options` */
+function checkBias(bias: Readonly<Record<string, number>>, vocabSize: number): void {
+  const unknown = Object.keys(bias).find((id) => Number(id) >= vocabSize)
+  if (unknown !== undefined)
+    throw new InferError(
+      'infer/options',
+      `logitBias names the token ${unknown}; the model's ids go from 0 to ${vocabSize - 1}`,
+    )
 }

@@ -278,7 +278,14 @@ describe('an engine', () => {
       { role: 'assistant' as const, content },
     ])
     const judge = await loadRewardModel(at('judge'), { threads: 1 })
-    expect(await engine.score({ model: 'judge', dialogues })).toEqual(await scoreDialogues(judge, dialogues))
+    const { scores, tokens } = await engine.score({ model: 'judge', dialogues })
+    expect(scores).toEqual(await scoreDialogues(judge, dialogues))
+    const lengths = await Promise.all(
+      dialogues.map(async (messages) => (await engine.tokenize({ model: 'judge', messages })).length),
+    )
+    // Without the beginning of another answer, and what ends this one's line.
+    const opening = judge.chat.encode([], { addGenerationPrompt: true }).ids.length
+    expect(tokens).toBe(lengths.reduce((a, b) => a + b, 0) - 2 * (opening + 1))
     await judge.dispose()
     await expect(engine.score({ model: 'one', dialogues })).rejects.toMatchObject({
       code: 'infer/model-not-found',
@@ -304,6 +311,7 @@ describe('an engine', () => {
     [{ prompt: { text: 'x'.repeat(10_000_000) } }, 'infer/context'],
     [{ prompt: { messages: [{ role: 'king' as never, content: 'x' }] } }, 'infer/options'],
     [{ prompt: { ids: [9999] } }, 'infer/prompt'],
+    [{ logitBias: { '9999': 1 } }, 'infer/options'],
   ])('says what is wrong with a request (%#)', async (request, code) => {
     const engine = await start()
     await expect(ask(engine, request)).rejects.toMatchObject({ code })

@@ -31,7 +31,7 @@ export function adjustLogits(
     }
   }
   if (penalizes) for (const [token, count] of drawn) out[token]! -= presencePenalty + frequencyPenalty * count
-  for (const [token, value] of bias) if (token < out.length) out[token]! += value
+  for (const [token, value] of bias) out[token]! += value
   if (allowed) {
     for (let token = 0; token < out.length; token++)
       if (((allowed[token >> 5]! >>> (token & 31)) & 1) === 0) out[token] = Number.NEGATIVE_INFINITY

@@ -12,6 +12,7 @@ import type {
   GenerationEvent,
   ModelSource,
   ScoreRequest,
+  Scores,
   TokenizeRequest,
 } from './types.js'
 
@@ -23,7 +24,7 @@ export interface Calls {
   load: [id: string, result: EngineModel]
   unload: [id: string, result: undefined]
   embed: [request: EmbedRequest, result: Embeddings]
-  score: [request: ScoreRequest, result: Float32Array]
+  score: [request: ScoreRequest, result: Scores]
   tokenize: [request: TokenizeRequest, result: number[]]
   detokenize: [request: DetokenizeRequest, result: string]
   stats: [nothing: undefined, result: Omit<EngineStats, 'restarts'>]

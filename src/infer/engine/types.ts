@@ -80,7 +80,7 @@ export interface GenerationRequest {
   readonly repetitionPenalty?: number
   readonly presencePenalty?: number
   readonly frequencyPenalty?: number
-  /** Added to the logits of tokens, by id. */
+  /** Added to the logits of tokens, by id; an id that the model does not have is refused. */
   readonly logitBias?: Readonly<Record<string, number>>
   /** The same seed gives the same text, whatever else is in the batch. Default: a random one. */
   readonly seed?: number
@@ -176,6 +176,13 @@ export interface ScoreRequest {
   readonly dialogues: readonly (readonly ChatMessage[])[]
 }
 
+export interface Scores {
+  /** One for each dialogue; higher is better. */
+  readonly scores: Float32Array
+  /** Tokens that were read for them. */
+  readonly tokens: number
+}
+
 export type TokenizeRequest = { readonly model: string } & (
   | { readonly text: string }
   | { readonly messages: readonly ChatMessage[]; readonly tools?: readonly ChatTool[] }
@@ -240,7 +247,7 @@ export interface Engine {
   /** Leaving the loop early cancels the request. @throws InferError; the signal's reason where it was aborted */
   generate(request: GenerationRequest, options?: CallOptions): AsyncIterable<GenerationEvent>
   embed(request: EmbedRequest, options?: CallOptions): Promise<Embeddings>
-  score(request: ScoreRequest, options?: CallOptions): Promise<Float32Array>
+  score(request: ScoreRequest, options?: CallOptions): Promise<Scores>
   tokenize(request: TokenizeRequest): Promise<number[]>
   detokenize(request: DetokenizeRequest): Promise<string>
   stats(): Promise<EngineStats>

@@ -205,6 +205,7 @@ describe('/tokenize, /detokenize and /score', () => {
         { object: 'score', index: 0, score: 4 },
         { object: 'score', index: 1, score: 7 },
       ],
+      usage: { prompt_tokens: 11, total_tokens: 11 },
     })
     const wrong = await server.post('/score', { model: 'fake', messages: dialogue('x') })
     expect(await problem(wrong)).toMatchObject({ status: 400, param: 'model', code: 'wrong_model_kind' })

@@ -26,6 +26,7 @@ const responseSchema = z
     object: z.literal('list'),
     model: z.string(),
     data: z.array(z.object({ object: z.literal('score'), index: z.int(), score: z.number() })),
+    usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
   })
   .openapi('Scores')
 
@@ -53,12 +54,17 @@ export function scoreRoutes(context: ServeContext): OpenAPIHono<ServeEnv> {
     atMost(asked.length, config.limits.inputs, 'dialogues', 'dialogues')
     const model = await resolveModel(context, name, { kind: 'reward' })
     const { signal } = clientController(c)
-    const scores = await engine.score(
+    const { scores, tokens } = await engine.score(
       { model: model.id, dialogues: asked.map((each) => messagesOf(each, config.limits)) },
       { signal },
     )
-    await context.meter.settle(caller, { model: model.name, modelVersion: model.version })
+    await context.meter.settle(caller, {
+      model: model.name,
+      modelVersion: model.version,
+      promptTokens: tokens,
+    })
     const data = Array.from(scores, (score, index) => ({ object: 'score' as const, index, score }))
-    return c.json({ object: 'list' as const, model: name, data }, 200)
+    const usage = { prompt_tokens: tokens, total_tokens: tokens }
+    return c.json({ object: 'list' as const, model: name, data, usage }, 200)
   })
 }

@@ -107,7 +107,8 @@ export function createFakeEngine({
       return { vectors, tokens: inputs.reduce((sum, input) => sum + count(input), 0) }
     },
     async score({ dialogues }) {
-      return Float32Array.from(dialogues, (messages) => messages.at(-1)!.content.length)
+      const scores = Float32Array.from(dialogues, (messages) => messages.at(-1)!.content.length)
+      return { scores, tokens: scores.reduce((sum, length) => sum + length, 0) }
     },
     async tokenize(request) {
       find(request.model)
