@@ -98,30 +98,35 @@ export interface RoundPreset {
 /** Small steps, and many: large ones cost a small model what it knows. */
 const tinySft = {
   learningRate: 3e-4,
-  epochs: 6,
+  epochs: 1,
   batchSize: 2,
   warmup: 4,
   heldOutFraction: 0,
   evalEvery: 0,
 } as const
 const tinyReward = { learningRate: 3e-4, batchSize: 8, epochs: 2, heldOutFraction: 0.1 } as const
-/** Short, slow, and held by what was learnt before: a round is one step of many. */
+/**
+ * Held by what was learnt before: dialogues, and so little text that it only keeps the perplexity. More text, or a critic that does not
+ * know the reward yet, cost a small model facts.
+ */
 const tinyPpo = {
-  steps: 12,
+  steps: 40,
   batchSize: 128,
   minibatchSize: 32,
-  learningRate: 1e-4,
+  learningRate: 3e-4,
+  criticWarmup: 6,
   klCoefficient: 0.05,
   klLimit: 12,
-  ptxCoefficient: 0.5,
-  ptxBatchSize: 4,
-  sampleEvery: 6,
-  checkpointEvery: 6,
+  ptxCoefficient: 1,
+  ptxBatchSize: 8,
+  ptxTextShare: 0.125,
+  sampleEvery: 10,
+  checkpointEvery: 10,
 } as const
 
 const tinyReplay = {
-  correctionCopies: 2,
-  answersPerCorrection: 4,
+  correctionCopies: 24,
+  answersPerCorrection: 64,
   rankingsPerComparison: 1,
 } as const
 
@@ -146,7 +151,7 @@ const list: readonly RoundPreset[] = [
     sft: { ...tinySft, batchSize: 4 },
     reward: tinyReward,
     judge: tinyReward,
-    ppo: { ...tinyPpo, steps: 24 },
+    ppo: { ...tinyPpo, steps: 60 },
   },
   {
     name: 'base',
@@ -159,7 +164,7 @@ const list: readonly RoundPreset[] = [
     judge: { ...tinyReward, learningRate: 1e-4, batchSize: 16, epochs: 1 },
     ppo: {
       ...tinyPpo,
-      steps: 60,
+      steps: 80,
       batchSize: 256,
       minibatchSize: 64,
       learningRate: 5e-5,

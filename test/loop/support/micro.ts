@@ -93,11 +93,18 @@ export const microSettings = {
   samples: 1,
   maxTokens: 8,
   freshAnswers: 1,
-  replay: { prompts: 8 },
+  replay: { prompts: 8, correctionCopies: 2, answersPerCorrection: 4 },
   stages: {
     sft: { epochs: 1, batchSize: 4 },
     reward: { epochs: 1, batchSize: 16 },
     judge: { epochs: 1, batchSize: 16 },
-    ppo: { steps: 2, batchSize: 8, minibatchSize: 8, maxPromptTokens: 110, checkpointEvery: 1 },
+    ppo: {
+      steps: 2,
+      criticWarmup: 0,
+      batchSize: 8,
+      minibatchSize: 8,
+      maxPromptTokens: 110,
+      checkpointEvery: 1,
+    },
   },
 }
