@@ -29,7 +29,11 @@ const mainFlags = {
 } as const satisfies Partial<Record<keyof RecipeInput, RecipeFlag>>
 
 const derivedFlags = {
-  architecture: { flag: '--architecture <name>', help: 'gpt2 or athanor', parse: oneOf(['gpt2', 'athanor']) },
+  architecture: {
+    flag: '--architecture <name>',
+    help: 'gpt2, llama or athanor',
+    parse: oneOf(['gpt2', 'llama', 'athanor']),
+  },
   nLayer: { flag: '--layers <n>', help: 'transformer blocks', parse: size },
   nHead: { flag: '--heads <n>', help: 'attention heads', parse: size },
   nKvHead: { flag: '--kv-heads <n>', help: 'heads of keys and values', parse: size },

@@ -89,6 +89,28 @@ export function gpt2Config(shape: {
   })
 }
 
+/** Llama's (Touvron et al. 2023): rotary positions, RMSNorm, a gated MLP of 8/3 the width, no biases. */
+export function llamaConfig(shape: {
+  vocabSize: number
+  contextLength: number
+  nLayer: number
+  nHead: number
+  width: number
+  nKvHead?: number
+  tied?: boolean
+}): GptConfig {
+  return gptConfig({
+    nKvHead: shape.nHead,
+    ...shape,
+    headDim: shape.width / shape.nHead,
+    // To a multiple of 32, which quantized blocks want.
+    mlpWidth: 32 * Math.ceil((8 * shape.width) / 3 / 32),
+    normEpsilon: 1e-5,
+    activation: 'silu',
+    gated: true,
+  })
+}
+
 /** Athanor's own: rotary positions, RMSNorm without weights, normalised queries and keys, squared ReLU, no biases. */
 export function athanorConfig(shape: {
   vocabSize: number

@@ -13,6 +13,7 @@ import {
   gptHidden,
   gptLogits,
   initGpt,
+  llamaConfig,
   type WeightSource,
   weightsFromHf,
   weightsToHf,
@@ -154,6 +155,13 @@ describe('an architecture without a class in transformers', () => {
       read: async (name: string) => written.get(name)!.data,
     }
     expect(await weightsFromHf(json, source)).toEqual(params)
+  })
+
+  it.each(['gpt2', 'llama'] as const)('is none of those that recipes make for other programs: %s', (name) => {
+    const config = name === 'gpt2' ? gpt2Config(shape) : llamaConfig({ ...shape, nKvHead: 1 })
+    const json = configToHf(config)
+    expect(json.model_type).toBe(name)
+    expect(configFromHf(json)).toEqual(config)
   })
 
   it('is refused when a field is unknown or wrong', () => {

@@ -24,6 +24,7 @@ export {
   type GptConfigInput,
   gpt2Config,
   gptConfig,
+  llamaConfig,
   ModelError,
 } from './gpt-config.js'
 export {

@@ -21,7 +21,10 @@ const fixture = JSON.parse(readFileSync(new URL('./fixtures/parity.json', import
   learning: Record<'learningRate' | 'beta1' | 'beta2' | 'weightDecay' | 'gradClip', number>
   gpt2: Run
   athanor: Run
+  llama: Run
 }
+
+type Architecture = 'gpt2' | 'athanor' | 'llama'
 
 /** Numerical Recipes' generator in [0, 1), as in the script. */
 function lcg(seed: number): () => number {
@@ -32,7 +35,7 @@ function lcg(seed: number): () => number {
   }
 }
 
-async function train(architecture: 'gpt2' | 'athanor', accumulation: number): Promise<Run> {
+async function train(architecture: Architecture, accumulation: number): Promise<Run> {
   const { vocabSize, ...shape } = fixture.shape
   const { batchSize, contextLength: T } = shape
   const recipe = parseRecipe({
@@ -89,6 +92,7 @@ describe.each([
   { architecture: 'gpt2', accumulation: 1 },
   { architecture: 'gpt2', accumulation: 2 },
   { architecture: 'athanor', accumulation: 1 },
+  { architecture: 'llama', accumulation: 1 },
 ] as const)('ten steps of $architecture, each in $accumulation passes', ({ architecture, accumulation }) => {
   it("have PyTorch's losses and gradient norms", async () => {
     const expected = fixture[architecture]

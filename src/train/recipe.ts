@@ -1,6 +1,6 @@
 /** Everything that decides a pretraining run: the model's shape, the data, the optimizer. Saved with the run. */
 import { z } from 'zod'
-import { athanorConfig, type GptConfig, gpt2Config } from '../models/index.js'
+import { athanorConfig, type GptConfig, gpt2Config, llamaConfig } from '../models/index.js'
 import { adamw, createSchedule, muonWithAdamW, type Optimizer, type Schedule } from '../optim/index.js'
 import { TrainError } from './errors.js'
 import { type Optimization, optimization } from './optimization.js'
@@ -8,12 +8,14 @@ import { type Optimization, optimization } from './optimization.js'
 const size = z.number().int().positive()
 const count = z.number().int().nonnegative()
 
+export const architectures = ['gpt2', 'llama', 'athanor'] as const
+
 export const recipeSchema = z.strictObject({
   architecture: z
-    .enum(['gpt2', 'athanor'])
+    .enum(architectures)
     .default('athanor')
     .describe(
-      'gpt2: learned positions, LayerNorm, GELU; athanor: rotary positions, RMSNorm, normalised queries and keys, squared ReLU',
+      'gpt2: learned positions, LayerNorm, GELU; llama: rotary positions, RMSNorm, a gated MLP; athanor: rotary positions, RMSNorm, normalised queries and keys, squared ReLU',
     ),
   nLayer: size.describe('transformer blocks'),
   nHead: size.describe('attention heads'),
@@ -77,7 +79,8 @@ export function modelConfig(recipe: Recipe, vocabSize: number): GptConfig {
   const shape = { vocabSize, contextLength, nLayer, nHead, width }
   if (recipe.architecture === 'gpt2')
     return { ...gpt2Config({ ...shape, bias, dropout }), activation: 'gelu' }
-  return { ...athanorConfig({ ...shape, tied, ...(nKvHead === undefined ? {} : { nKvHead }) }), dropout }
+  const config = recipe.architecture === 'llama' ? llamaConfig : athanorConfig
+  return { ...config({ ...shape, tied, ...(nKvHead === undefined ? {} : { nKvHead }) }), dropout }
 }
 
 /** The optimizer of a recipe. The step's rate is AdamW's; Muon's is a multiple of it. */
