@@ -1,25 +1,10 @@
 /** Rows of tokens that grow, each with its keys and values cached: the engine under every way of generating. */
-import {
-  cacheHeadDim,
-  gptDecode,
-  gptLogits,
-  gptPrefill,
-  type LayerCache,
-  type Params,
-} from '../models/index.js'
-import {
-  compile,
-  constant,
-  dim,
-  dtypes,
-  gather,
-  NDArray,
-  reshape,
-  type Size,
-  type Tensor,
-} from '../tensor/index.js'
+import { dim, NDArray } from '../tensor/index.js'
 import { InferError } from './errors.js'
+import { compilePrefill, compileStep, type Step } from './generator-programs.js'
+import { cacheWindow, emptyCaches, type HostCache, putRow, putStart, rowsOf } from './host-cache.js'
 import type { LanguageModel } from './language-model.js'
+import { BUILT_IN_LIMIT, weightBytes } from './weights.js'
 
 export interface GeneratorOptions {
   /** Rows. Default 1. */
@@ -37,29 +22,8 @@ export interface GeneratorOptions {
 
 /** Prompts are read in pieces of these many tokens; the last piece is padded to one of them, or goes token by token. */
 const PIECES = [256, 64, 16, 1] as const
-const CONSTANT_LIMIT = 2 ** 29
 /** Fresh prompts are read together in passes of about this many tokens, padding counted: the fewer, the less padding. */
 const PREFILL_TOKENS = 1024
-
-type Step = (
-  caches: readonly HostCache[],
-  ids: NDArray,
-  lengths: NDArray,
-  total: NDArray,
-  at: NDArray,
-  params: Params | object,
-) => Promise<{ logits: NDArray; caches: HostCache[] }>
-
-type Prefill = (
-  ids: NDArray,
-  last: NDArray,
-  params: Params | object,
-) => Promise<{ logits: NDArray; caches: HostCache[] }>
-
-interface HostCache {
-  readonly keys: NDArray
-  readonly values: NDArray
-}
 
 /**
  * A batch of rows that grow on their own: `prefill` reads prompts into several empty rows at once, `extend` a prompt (or more of a
@@ -95,13 +59,9 @@ export class Generator {
     this.#model = model
     this.capacity = capacity
     this.#lengths = new Array<number>(batch).fill(0)
-    const shape = [batch, config.nKvHead, capacity, cacheHeadDim(config)]
-    this.#caches = Array.from({ length: config.nLayer }, () => ({
-      keys: NDArray.zeros(shape),
-      values: NDArray.zeros(shape),
-    }))
+    this.#caches = emptyCaches(config, batch, capacity)
     const onCpu = model.device.kind === 'cpu'
-    const helps = onCpu ? batch > 1 && bytesOf(model.params) < CONSTANT_LIMIT : true
+    const helps = onCpu ? batch > 1 && weightBytes(model.params) < BUILT_IN_LIMIT : true
     this.#constant = weights === undefined ? helps : weights === 'constant'
   }
 
@@ -136,7 +96,7 @@ export class Generator {
       throw new InferError('infer/generator', 'a generator does one thing at a time; await the call before')
     if (rows.length === this.batch && rows.every((row, i) => row === i)) return
     const kept = (array: NDArray) => {
-      const parts = rows.map((row) => rowOf(array, row).data as Float32Array)
+      const parts = rows.map((row) => rowsOf(array, row, row + 1).data as Float32Array)
       const all = new Float32Array(rows.length * parts[0]!.length)
       parts.forEach((part, i) => {
         all.set(part, i * part.length)
@@ -322,20 +282,12 @@ export class Generator {
   }
 
   #rowCaches(row: number): readonly HostCache[] {
-    return this.batch === 1
-      ? this.#caches
-      : this.#caches.map(({ keys, values }) => ({ keys: rowOf(keys, row), values: rowOf(values, row) }))
+    return this.batch === 1 ? this.#caches : cacheWindow(this.#caches, row, row + 1)
   }
 
   #keepRow(row: number, caches: HostCache[]): void {
-    if (this.batch === 1) {
-      this.#caches = caches
-      return
-    }
-    caches.forEach(({ keys, values }, layer) => {
-      putRow(this.#caches[layer]!.keys, row, keys)
-      putRow(this.#caches[layer]!.values, row, values)
-    })
+    if (this.batch === 1) this.#caches = caches
+    else putRow(this.#caches, row, caches)
   }
 
   #checkRow(row: number): void {
@@ -382,68 +334,6 @@ function pieceFor(tokens: number, room: number): number {
   return PIECES.find((piece) => piece <= room && (piece <= tokens || piece < 2 * tokens)) ?? 1
 }
 
-async function compileStep(
-  model: LanguageModel,
-  batch: number,
-  tokens: Size,
-  capacity: number,
-  embed: boolean,
-) {
-  const { config, params, device } = model
-  const { nLayer, nKvHead, width } = config
-  const i32 = (shape: readonly Size[]) => ({ shape, dtype: 'i32' as const })
-  const cache = { shape: [batch, nKvHead, capacity, cacheHeadDim(config)], dtype: 'f32' as const }
-  const constants = embed
-    ? Object.fromEntries(
-        Object.entries(params).map(([name, { data, shape, dtype }]) => [
-          name,
-          constant(data, { shape, dtype }),
-        ]),
-      )
-    : undefined
-  const step = (
-    caches: readonly LayerCache[],
-    ids: Tensor,
-    lengths: Tensor,
-    total: Tensor,
-    at: Tensor,
-    inputs: Params,
-  ) => {
-    const weights = constants ?? inputs
-    const { hidden, caches: next } = gptDecode(config, weights, ids, caches, lengths, total)
-    const last = reshape(tokens === 1 ? hidden : gather(hidden, at, 1), [batch, width])
-    return { logits: gptLogits(config, weights, last), caches: next }
-  }
-  const examples = [
-    Array.from({ length: nLayer }, () => ({ keys: cache, values: cache })),
-    i32([batch, tokens]),
-    i32([batch]),
-    i32([]),
-    i32([1]),
-    embed ? {} : params,
-  ]
-  const compiled: unknown = await compile(step as never, examples, {
-    device,
-    donate: [0],
-    keepOnDevice: true,
-  })
-  return compiled as Step & { dispose(): Promise<void> }
-}
-
-/** Logits after the last token of each prompt, and what the caches of all layers begin with: any number and length of prompts. */
-async function compilePrefill(model: LanguageModel) {
-  const { config, params, device } = model
-  const [n, length] = [dim('n'), dim('length')]
-  const prefill = (ids: Tensor, last: Tensor, weights: Params) => {
-    const { hidden, caches } = gptPrefill(config, weights, ids) // (n, length, C)
-    const ends = gather(reshape(hidden, [-1, config.width]), last) // (n, C)
-    return { logits: gptLogits(config, weights, ends), caches }
-  }
-  const examples = [{ shape: [n, length], dtype: 'i32' }, { shape: [n], dtype: 'i32' }, params]
-  const compiled: unknown = await compile(prefill as never, examples, { device, keepMemory: false })
-  return compiled as Prefill & { dispose(): Promise<void> }
-}
-
 /** The different prompts with the rows they go to, of similar lengths together. */
 function prefillGroups(
   prompts: readonly (ArrayLike<number> | undefined)[],
@@ -464,42 +354,4 @@ function prefillGroups(
     else groups.push([each])
   }
   return groups
-}
-
-/** Copies the first `length` positions of row `from` of `part` [n, G, T, D] to row `row` of the cache [B, G, P, D or wider]. */
-function putStart(cache: NDArray, row: number, part: NDArray, from: number, length: number): void {
-  const [, groups, capacity, wide] = cache.shape as [number, number, number, number]
-  const [, , positions, width] = part.shape as [number, number, number, number]
-  const [to, source] = [cache.data as Float32Array, part.data as Float32Array]
-  for (let g = 0; g < groups; g++) {
-    const out = (row * groups + g) * capacity * wide
-    const at = (from * groups + g) * positions * width
-    if (wide === width) to.set(source.subarray(at, at + length * width), out)
-    else {
-      for (let t = 0; t < length; t++)
-        to.set(source.subarray(at + t * width, at + (t + 1) * width), out + t * wide)
-    }
-  }
-}
-
-function rowOf(array: NDArray, row: number): NDArray {
-  const [batch, ...rest] = array.shape as [number, ...number[]]
-  const data = array.data as Float32Array
-  const length = data.length / batch
-  return new NDArray('f32', [1, ...rest], data.subarray(row * length, (row + 1) * length))
-}
-
-/** Puts a row's new cache back, where the device did not update it in place. */
-function putRow(array: NDArray, row: number, part: NDArray): void {
-  const place = rowOf(array, row).data as Float32Array
-  const data = part.data as Float32Array
-  if (data.buffer !== place.buffer || data.byteOffset !== place.byteOffset) place.set(data)
-}
-
-function bytesOf(params: Readonly<Record<string, NDArray>>): number {
-  return Object.values(params).reduce(
-    (total, { shape, dtype }) =>
-      total + dtypes[dtype].bytes * shape.reduce((product, size) => product * size, 1),
-    0,
-  )
 }

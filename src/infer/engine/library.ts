@@ -5,9 +5,10 @@ import { InferError } from '../errors.js'
 import type { LanguageModel } from '../language-model.js'
 import { type LoadModelOptions, loadModel } from '../load-model.js'
 import { loadRewardModel, type RewardModel } from '../reward.js'
+import { weightBytes } from '../weights.js'
 import { Batch } from './batch.js'
 import { fingerprintOf, inspectModel, type ModelFiles } from './model-files.js'
-import { Rows, weightBytes } from './rows.js'
+import { Rows } from './rows.js'
 import type { EngineModel, ModelSource, ModelState, Quantization } from './types.js'
 
 export interface LibrarySettings {

@@ -2,7 +2,6 @@
 import { cacheHeadDim, gptDecode, gptLogits, type LayerCache, type Params } from '../../models/index.js'
 import {
   compile,
-  constant,
   dim,
   expandDims,
   gather,
@@ -12,7 +11,9 @@ import {
   type Tensor,
 } from '../../tensor/index.js'
 import { InferError } from '../errors.js'
+import { cacheWindow, emptyCaches, type HostCache } from '../host-cache.js'
 import type { LanguageModel } from '../language-model.js'
+import { BUILT_IN_LIMIT, builtIn, weightBytes } from '../weights.js'
 
 export interface RowsOptions {
   readonly rows: number
@@ -20,11 +21,6 @@ export interface RowsOptions {
   readonly capacity: number
   /** Whether the weights are built into the program; default for models below half a gigabyte. */
   readonly constants?: boolean
-}
-
-interface HostCache {
-  readonly keys: NDArray
-  readonly values: NDArray
 }
 
 type Program = {
@@ -39,9 +35,6 @@ type Program = {
   ): Promise<{ logits: NDArray; sums: NDArray; caches: HostCache[] }>
   dispose(): Promise<void>
 }
-
-/** Above this the weights stay apart from the program: the runtime's model files end at two gigabytes. */
-const CONSTANT_LIMIT = 2 ** 29
 
 /**
  * What the batch does with memory: per layer one array [rows, G, P, D], of which a step runs a window of rows [0, n), updated in
@@ -80,11 +73,7 @@ export class Rows {
     this.#positions = options.capacity + 1
     const rows = Math.max(options.rows, this.#stable ? 1 : 2)
     this.#lengths = new Array<number>(options.rows).fill(0)
-    const shape = [rows, config.nKvHead, this.#positions, cacheHeadDim(config)]
-    this.#caches = Array.from({ length: config.nLayer }, () => ({
-      keys: NDArray.zeros(shape),
-      values: NDArray.zeros(shape),
-    }))
+    this.#caches = emptyCaches(config, rows, this.#positions)
     this.tokenBytes = 2 * 4 * config.nLayer * config.nKvHead * cacheHeadDim(config)
     this.bytes = rows * this.#positions * this.tokenBytes
   }
@@ -93,7 +82,7 @@ export class Rows {
   static async create(model: LanguageModel, options: RowsOptions): Promise<Rows> {
     if (model.device.kind !== 'cpu')
       throw new InferError('infer/options', `serving needs the device cpu, not ${model.device.kind}`)
-    const constants = options.constants ?? weightBytes(model.params) < CONSTANT_LIMIT
+    const constants = options.constants ?? weightBytes(model.params) < BUILT_IN_LIMIT
     const program = await compileRows(model, options.capacity + 1, constants)
     return new Rows(model, program, constants, options)
   }
@@ -138,7 +127,7 @@ export class Rows {
     const counted = new Float32Array(T).fill(1, 0, count)
     const at = which === 'last' ? [count - 1] : Array.from({ length: count }, (_, i) => i)
     const { logits, sums } = await this.#program(
-      this.#window(row, row + 1),
+      cacheWindow(this.#caches, row, row + 1),
       new NDArray('i32', [1, T], ids),
       new NDArray('i32', [1], Int32Array.of(start + T)),
       NDArray.scalar(start + T, 'i32'),
@@ -167,7 +156,7 @@ export class Rows {
     const rows = [...tokens.keys()]
     const at = rows.length < fewest ? [...rows, rows[0]!] : rows
     const { logits } = await this.#program(
-      this.#window(0, B),
+      cacheWindow(this.#caches, 0, B),
       new NDArray('i32', [B, 1], ids),
       new NDArray('i32', [B], lengths),
       NDArray.scalar(Math.max(...lengths), 'i32'),
@@ -236,15 +225,6 @@ export class Rows {
       }
     }
   }
-
-  #window(from: number, to: number): HostCache[] {
-    const view = ({ data, shape }: NDArray) => {
-      const size = data.length / shape[0]!
-      const rows = (data as Float32Array).subarray(from * size, to * size)
-      return new NDArray('f32', [to - from, ...shape.slice(1)], rows)
-    }
-    return this.#caches.map(({ keys, values }) => ({ keys: view(keys), values: view(values) }))
-  }
 }
 
 /** Views of the rows of a matrix. */
@@ -253,24 +233,12 @@ function rowsOf({ data, shape }: NDArray): Float32Array[] {
   return Array.from({ length: count }, (_, i) => (data as Float32Array).subarray(i * width, (i + 1) * width))
 }
 
-/** Bytes of a model's parameters in memory. */
-export function weightBytes(params: Readonly<Record<string, NDArray>>): number {
-  return Object.values(params).reduce((total, { data }) => total + data.byteLength, 0)
-}
-
 async function compileRows(model: LanguageModel, positions: number, constants: boolean): Promise<Program> {
   const { config, params, device } = model
   const [B, T, n] = [dim('B'), dim('T'), dim('n')]
   const i32 = (shape: readonly unknown[]) => ({ shape, dtype: 'i32' as const })
   const cache = { shape: [B, config.nKvHead, positions, cacheHeadDim(config)], dtype: 'f32' as const }
-  const embedded = constants
-    ? Object.fromEntries(
-        Object.entries(params).map(([name, { data, shape, dtype }]) => [
-          name,
-          constant(data, { shape, dtype }),
-        ]),
-      )
-    : undefined
+  const embedded = constants ? builtIn(params) : undefined
   const step = (
     caches: readonly LayerCache[],
     ids: Tensor,
