@@ -105,7 +105,9 @@ function asker(url: string, vocabSize: number): Ask {
       stream: true,
     }
     const start = performance.now()
-    const response = await fetch(url, { method: 'POST', body: JSON.stringify(body) })
+    // The server ends connections that rest, at times just when the next question is sent.
+    const headers = { 'content-type': 'application/json', connection: 'close' }
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
     if (!response.ok || !response.body)
       throw new BenchError('llama-server', `it answered ${response.status}: ${await response.text()}`)
     let firstToken: number | undefined
