@@ -134,8 +134,11 @@ async function ready(server: ChildProcess, port: number): Promise<void> {
     failed = error.message
   })
   for (let tries = 0; tries < 600; tries++) {
-    if (failed !== undefined || server.exitCode !== null)
-      throw new BenchError('llama-server', `it did not start: ${failed ?? `exit code ${server.exitCode}`}`)
+    const { exitCode, signalCode } = server
+    if (failed !== undefined || exitCode !== null || signalCode !== null) {
+      const why = failed ?? (signalCode === null ? `exit code ${exitCode}` : `ended by ${signalCode}`)
+      throw new BenchError('llama-server', `it did not start: ${why}`)
+    }
     const health = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined)
     if (health?.ok) return
     await delay(100)
