@@ -1,7 +1,7 @@
 /** What only a database in a file can go through: kill -9, a full disk, wrong and newer files, several processes. */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -38,6 +38,25 @@ describe('the file', () => {
     expect(sqlitePath('file:/tmp/a.db')).toBe('/tmp/a.db')
     expect(sqlitePath('file:///tmp/a%20b.db')).toBe('/tmp/a b.db')
   })
+
+  // Another process would not wait for a connection without locks, and could destroy what it reads and writes.
+  it.skipIf(!existsSync('/proc/locks'))(
+    'stays locked for those who have it open when it is opened again',
+    async () => {
+      const file = join(dir, 'locked.db')
+      const first = await openStore({ url: `file:${file}` })
+      await first.feedback.stats('anyone')
+      const { ino } = await stat(file)
+      const locks = async () =>
+        (await readFile('/proc/locks', 'utf8'))
+          .split('\n')
+          .filter((line) => line.includes(` ${process.pid} `) && line.includes(`:${ino} `)).length
+      expect(await locks()).toBeGreaterThan(0)
+      const second = await openStore({ url: `file:${file}` })
+      expect(await locks()).toBeGreaterThan(0)
+      await Promise.all([first.close(), second.close()])
+    },
+  )
 
   it('is refused where it is no database, or one of a later Athanor, and stays as it is', async () => {
     const wrong = join(dir, 'wrong.db')

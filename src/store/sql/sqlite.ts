@@ -20,13 +20,18 @@ import { StoreError } from '../errors.js'
 /** How long others may hold the database before a write gives up. */
 const PATIENCE = 30_000
 
-/** The folder and an empty file that only this user reads, where there is none yet. SQLite gives its other files the same rights. */
+/**
+ * The folder and an empty file that only this user reads, where there is none yet. SQLite gives its other files the same rights. A file
+ * that is there is not opened: closing it would end all locks that this process holds on it for SQLite, and other processes could write
+ * under its connections (https://sqlite.org/howtocorrupt.html, 2.2).
+ */
 export async function prepareFile(path: string): Promise<void> {
   await makeDirectory(dirname(path))
   try {
-    await (await open(path, 'a', 0o600)).close()
+    await (await open(path, 'wx', 0o600)).close()
   } catch (error) {
-    throw toStorageError(error, 'open the database', path)
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw toStorageError(error, 'open the database', path)
   }
 }
 
