@@ -37,7 +37,7 @@ export function ggufArchitecture(config: GptConfig): GgufArchitecture {
   if (problems.length > 0) {
     throw new ModelError(
       'unsupported',
-      `llama.cpp has no architecture with ${problems.join(', ')}; what is shaped like GPT-2, Llama, Mistral, Qwen 2 or Qwen 3 can be exported`,
+      `llama.cpp has no architecture with ${problems.join(', ')}; what is shaped like GPT-2, Llama (train with --architecture llama), Mistral, Qwen 2 or Qwen 3 can be exported`,
     )
   }
   return type === 'mistral' ? 'llama' : (type as GgufArchitecture)
