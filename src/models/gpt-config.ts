@@ -66,16 +66,17 @@ export function gptConfig(input: unknown, source = 'the configuration'): GptConf
   throw new ModelError('config', `${source} does not describe a decoder: ${problems.join('; ')}`)
 }
 
+/** The sizes that every architecture needs; the rest follows from them. */
+export interface DecoderShape {
+  readonly vocabSize: number
+  readonly contextLength: number
+  readonly nLayer: number
+  readonly nHead: number
+  readonly width: number
+}
+
 /** GPT-2's architecture (Radford et al. 2019), also GPT-3's at other sizes. */
-export function gpt2Config(shape: {
-  vocabSize: number
-  contextLength: number
-  nLayer: number
-  nHead: number
-  width: number
-  dropout?: number
-  bias?: boolean
-}): GptConfig {
+export function gpt2Config(shape: DecoderShape & { dropout?: number; bias?: boolean }): GptConfig {
   return gptConfig({
     ...shape,
     nKvHead: shape.nHead,
@@ -90,15 +91,7 @@ export function gpt2Config(shape: {
 }
 
 /** Llama's (Touvron et al. 2023): rotary positions, RMSNorm, a gated MLP of 8/3 the width, no biases. */
-export function llamaConfig(shape: {
-  vocabSize: number
-  contextLength: number
-  nLayer: number
-  nHead: number
-  width: number
-  nKvHead?: number
-  tied?: boolean
-}): GptConfig {
+export function llamaConfig(shape: DecoderShape & { nKvHead?: number; tied?: boolean }): GptConfig {
   return gptConfig({
     nKvHead: shape.nHead,
     ...shape,
@@ -112,16 +105,9 @@ export function llamaConfig(shape: {
 }
 
 /** Athanor's own: rotary positions, RMSNorm without weights, normalised queries and keys, squared ReLU, no biases. */
-export function athanorConfig(shape: {
-  vocabSize: number
-  contextLength: number
-  nLayer: number
-  nHead: number
-  width: number
-  nKvHead?: number
-  tied?: boolean
-  logitSoftCap?: number
-}): GptConfig {
+export function athanorConfig(
+  shape: DecoderShape & { nKvHead?: number; tied?: boolean; logitSoftCap?: number },
+): GptConfig {
   return gptConfig({
     nKvHead: shape.nHead,
     ...shape,

@@ -8,11 +8,9 @@ import { type Optimization, optimization } from './optimization.js'
 const size = z.number().int().positive()
 const count = z.number().int().nonnegative()
 
-export const architectures = ['gpt2', 'llama', 'athanor'] as const
-
 export const recipeSchema = z.strictObject({
   architecture: z
-    .enum(architectures)
+    .enum(['gpt2', 'llama', 'athanor'])
     .default('athanor')
     .describe(
       'gpt2: learned positions, LayerNorm, GELU; llama: rotary positions, RMSNorm, a gated MLP; athanor: rotary positions, RMSNorm, normalised queries and keys, squared ReLU',

@@ -154,8 +154,8 @@ export class Batch {
     if (!running.started) this.#start(running)
     const from = this.rows.length(row)
     const left = task.tokens.length - from
-    const fewer = task.onPrompt ? Math.max(4, Math.floor(MOST_LOGITS / this.rows.vocabSize)) : most
-    const limit = Math.min(most, fewer)
+    const held = Math.max(4, Math.floor(MOST_LOGITS / this.rows.vocabSize))
+    const limit = task.onPrompt ? Math.min(most, held) : most
     const count = left - limit === 1 && this.#fills(task) ? limit - 1 : Math.min(left, limit)
     const piece = task.tokens.slice(from, from + count)
     const { logits, sum } = await this.rows.read(row, piece, task.onPrompt ? 'each' : 'last')

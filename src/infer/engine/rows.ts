@@ -136,7 +136,7 @@ export class Rows {
       this.#params,
     )
     this.#lengths[row] = start + count
-    return { logits: rowsOf(logits), sum: sums.data as Float32Array }
+    return { logits: matrixRows(logits), sum: sums.data as Float32Array }
   }
 
   /**
@@ -164,7 +164,7 @@ export class Rows {
       new NDArray('f32', [B, 1], new Float32Array(B)),
       this.#params,
     )
-    const after = rowsOf(logits)
+    const after = matrixRows(logits)
     for (const row of rows) this.#lengths[row]!++
     return new Map(rows.map((row, i) => [row, after[i]!]))
   }
@@ -228,7 +228,7 @@ export class Rows {
 }
 
 /** Views of the rows of a matrix. */
-function rowsOf({ data, shape }: NDArray): Float32Array[] {
+function matrixRows({ data, shape }: NDArray): Float32Array[] {
   const [count, width] = shape as [number, number]
   return Array.from({ length: count }, (_, i) => (data as Float32Array).subarray(i * width, (i + 1) * width))
 }

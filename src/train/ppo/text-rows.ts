@@ -67,10 +67,15 @@ export async function textRows(options: TextRowsOptions): Promise<(update: numbe
 
 /** `count` rows by number of update, in a new order each time round. */
 function inTurn(rows: readonly Row[], count: number, rng: Rng): (update: number) => Row[] {
+  let epoch = -1
+  let order: number[] = []
   return (update) =>
     Array.from({ length: count }, (_, i) => {
       const at = update * count + i
-      const order = rng.fork(Math.floor(at / rows.length)).shuffle([...rows.keys()])
+      const round = Math.floor(at / rows.length)
+      // Tens of thousands of rows are not shuffled anew for each that is taken.
+      if (round !== epoch) order = rng.fork(round).shuffle([...rows.keys()])
+      epoch = round
       return rows[order[at % rows.length]!]!
     })
 }
