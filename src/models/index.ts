@@ -20,6 +20,7 @@ export {
 } from './gpt.js'
 export {
   athanorConfig,
+  type DecoderShape,
   type GptConfig,
   type GptConfigInput,
   gpt2Config,
